@@ -1,0 +1,1 @@
+"""Benchmarks: ratios in one run against the bare engine. `python -m bench NAME`; see README.md."""

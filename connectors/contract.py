@@ -1,0 +1,74 @@
+"""What a connector is: frozen shapes that cross the border, and small protocols to compose.
+
+The rest of the product asks what a connector *can do* (`isinstance(connector, Sends)`), never what it is. Everything is
+imported from here; where each noun stands is this package's own business.
+"""
+
+from connectors.abilities import (
+    Accepts,
+    Checks,
+    Completes,
+    Connector,
+    Detects,
+    Fetches,
+    InPlace,
+    Invites,
+    Listens,
+    Logs,
+    Moderates,
+    Parses,
+    ParsesMany,
+    Rates,
+    Records,
+    Renews,
+    Sends,
+    Serves,
+    Settles,
+    SignsIn,
+    Templated,
+    Tests,
+    Types,
+)
+from connectors.declaring import ChannelConfig, IPNetwork, Limits, Setting, SettingType, Template, Vault, Window
+from connectors.doors import Accepted, Batch, Raw, WebRequest
+from connectors.failures import ConnectorError, OutcomeUnknown, PermanentFailure, Refused, TemporaryFailure, Unparseable
+from connectors.inbound import (
+    Address,
+    BouncedRecipient,
+    Evidence,
+    File,
+    Inbound,
+    InboundBounce,
+    InboundCall,
+    InboundMessage,
+    InboundMoved,
+    InboundRating,
+    InboundReach,
+    InboundRemoval,
+    InboundReport,
+)
+from connectors.outbound import (
+    Detected,
+    FileLink,
+    Outbound,
+    OutFile,
+    Quote,
+    Receipt,
+    RecipientResult,
+    SurveyAsk,
+    TemplateUse,
+    TestStep,
+)
+
+__all__ = [
+    "Accepted", "Accepts", "Address", "Batch", "BouncedRecipient", "ChannelConfig", "Checks", "Completes", "Connector",
+    "ConnectorError", "Detected", "Detects", "Evidence", "Fetches", "File", "FileLink", "IPNetwork", "InPlace", "Inbound", "InboundBounce",
+    "InboundCall",
+    "InboundMessage", "InboundMoved", "InboundRating", "InboundReach", "InboundRemoval", "InboundReport",
+    "Invites", "Limits", "Listens", "Logs",
+    "Moderates", "OutFile", "Outbound", "OutcomeUnknown", "Parses", "ParsesMany", "PermanentFailure", "Quote", "Rates", "Records", "Renews",
+    "Raw",
+    "Receipt", "RecipientResult", "Refused", "Sends", "Serves", "Setting", "SettingType", "Settles", "SignsIn", "SurveyAsk",
+    "Template", "TemplateUse", "Templated", "TemporaryFailure", "TestStep", "Tests", "Types", "Unparseable", "Vault",
+    "WebRequest", "Window",
+]  # fmt: skip

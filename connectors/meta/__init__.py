@@ -1,0 +1,1 @@
+"""What Facebook Messenger, Instagram and WhatsApp share: the Graph API, its signatures, its events."""

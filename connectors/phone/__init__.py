@@ -1,0 +1,1 @@
+"""Phone: calls logged by an agent, and calls reported by a phone system."""

@@ -1,0 +1,1 @@
+"""SMS: over Twilio both ways, over eSMS (Vietnamese brand names) out."""

@@ -1,0 +1,26 @@
+// The agents' pages: a list of modules, each of which starts itself.
+import './app/htmx.js';
+import './app/alpine.js';
+import './app/connection.js';
+import './app/util.js';
+import './app/time.js';
+import './app/live.js';
+import './app/menus.js';
+import './app/notices.js';
+import './app/push.js';
+import './app/list.js';
+import './app/thread.js';
+import './app/presence.js';
+import './app/suggest.js';
+import './app/uploads.js';
+import './app/composer.js';
+import './app/addresses.js';
+import './app/dialogs.js';
+import './app/details.js';
+import './app/held.js';
+import './app/emoji.js';
+import './app/palette.js';
+import './app/search.js';
+import './app/keyboard.js';
+import './app/customers.js';
+import './app/calls.js';

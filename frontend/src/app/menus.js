@@ -1,0 +1,223 @@
+// Menus (details), dialogs, drawers, and buttons that post.
+import { fetchNow } from './live.js';
+import { $, $$, csrf, parse, post, tell, toast, word } from './util.js';
+
+// --- menus: one open at a time, closed by Esc, a choice, or a click elsewhere --------------------------------
+
+function closeMenus(except) {
+  for (const menu of $$('details[data-menu][open]')) if (!menu.contains(except)) menu.open = false;
+}
+
+document.addEventListener('click', (event) => {
+  closeMenus(event.target);
+  const choice = event.target.closest('details[data-menu] .hd-menu :is(button, a)');
+  if (choice && !choice.closest('form[data-filter-form]')) choice.closest('details').open = false;
+});
+
+document.addEventListener('toggle', (event) => {
+  const menu = event.target;
+  if (!(menu instanceof HTMLDetailsElement) || !menu.matches('[data-menu]') || !menu.open) return;
+  closeMenus(menu);
+  const lazy = $('[data-lazy]', menu);
+  if (lazy) fill(lazy);
+}, true);
+
+async function fill(box) {
+  const { fragment } = await import('./util.js');
+  const html = await fragment(box.dataset.lazy);
+  if (html !== null) box.innerHTML = html;
+  box.querySelector('select, input:not([type=hidden])')?.focus();
+}
+
+document.addEventListener('keydown', (event) => {
+  const menu = event.target.closest?.('details[data-menu][open]');
+  if (!menu) return;
+  if (event.key === 'Escape') {
+    menu.open = false;
+    menu.querySelector('summary').focus();
+    event.stopPropagation();
+  } else if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
+    const items = $$('.hd-menu :is(a, button):not([hidden])', menu);
+    if (!items.length || event.target.matches('input, select')) return;
+    const at = items.indexOf(document.activeElement);
+    items.at((at + (event.key === 'ArrowDown' ? 1 : at < 0 ? 0 : -1)) % items.length).focus();
+    event.preventDefault();
+  }
+}, true);
+
+// --- dialogs and drawers -------------------------------------------------------------------------------------
+
+export function openDialog(id) {
+  const dialog = document.getElementById(id);
+  if (dialog && !dialog.open) dialog.showModal();
+  return dialog;
+}
+
+document.addEventListener('click', (event) => {
+  const opener = event.target.closest('[data-open-dialog]');
+  if (opener) openDialog(opener.dataset.openDialog);
+  if (event.target.closest('[data-close-dialog]')) event.target.closest('dialog').close();
+  if (event.target instanceof HTMLDialogElement && event.target.open) event.target.close(); // the backdrop
+  const drawer = event.target.closest('[data-drawer]');
+  if (drawer) return void toggleDrawer(drawer.dataset.drawer);
+  const open = document.body.dataset.drawer;
+  if (!open) return;
+  const box = document.getElementById(open);
+  if (event.target.closest('[data-drawer-close]') || !box?.contains(event.target) || event.target.closest('a[href]')) toggleDrawer('');
+});
+
+export function toggleDrawer(id) {
+  const now = document.body.dataset.drawer === id ? '' : id;
+  if (now) document.body.dataset.drawer = now;
+  else delete document.body.dataset.drawer;
+  for (const button of $$('[data-drawer]')) button.setAttribute('aria-expanded', String(button.dataset.drawer === now));
+  if (now) document.getElementById(now)?.querySelector('a, button, input')?.focus();
+}
+
+document.addEventListener('keydown', (event) => event.key === 'Escape' && document.body.dataset.drawer && toggleDrawer(''));
+
+// --- deeds on the open ticket --------------------------------------------------------------------------------
+
+export const ticketNumber = () => $('#ticket')?.dataset.ticket;
+const undone = []; // what `z` takes back: [url, values]
+
+/** Post a change of the open ticket; `back` is what undoes it. */
+export async function act(name, value, back) {
+  const number = ticketNumber();
+  if (!number) return false;
+  const values = { [name]: value };
+  const answer = await post(`/tickets/${number}/${name}`, values);
+  if (answer.status === 422 && name === 'status' && ['solved', 'closed'].includes(value) && answer.data.errors) {
+    const { ask } = await import('./dialogs.js'); // what has to be said first is asked for, then it is done
+    return (await ask(`/tickets/${number}/solve-form`)) ? act(name, value, back) : false;
+  }
+  if (!answer.ok) {
+    tell(answer);
+    return false;
+  }
+  if (back !== undefined) {
+    undone.push([`/tickets/${number}/${name}`, { [name]: back }]);
+    if (name === 'status' || name === 'move') offerUndo(number, name, value);
+  }
+  fetchNow();
+  return true;
+}
+
+function offerUndo(number, name, value) {
+  const label = $(`#ticket-head option[value="${value}"]`)?.textContent ?? '';
+  toast(`#${number} ${label}`.trim(), { action: { label: word('undo'), run: undo } });
+}
+
+/** The Call tab: saved, or shown again with what is wrong. */
+async function logCall(form, submitter) {
+  const body = new URLSearchParams(new FormData(form, submitter));
+  const headers = { 'X-CSRFToken': csrf(), 'X-Requested-With': 'fetch', Accept: 'application/json' };
+  const response = await fetch(form.action, { method: 'POST', body, headers }).catch(() => null);
+  if (!response) return void toast(word('no_connection'), { bad: true });
+  if (response.status === 422) return void form.replaceWith(parse(await response.text()));
+  if (!response.ok) return void tell({ status: response.status, data: {} });
+  document.dispatchEvent(new CustomEvent('hd:call-logged'));
+}
+
+export async function undo() {
+  const last = undone.pop();
+  if (!last) return;
+  const answer = await post(...last);
+  if (!answer.ok) tell(answer);
+  fetchNow();
+}
+
+document.addEventListener('change', (event) => {
+  const field = event.target.closest('[data-set]');
+  if (!field) return;
+  const was = field.dataset.was;
+  act(field.dataset.set, field.value, was).then((ok) => {
+    if (ok) field.dataset.was = field.value;
+    else field.value = was;
+  });
+});
+
+document.addEventListener('click', async (event) => {
+  const button = event.target.closest('[data-act]');
+  if (button) {
+    const name = button.dataset.act;
+    const back = { status: $('#ticket')?.dataset.status, move: button.dataset.value === 'inbox' ? undefined : 'inbox', snooze: '' }[name];
+    return void act(name, button.dataset.value, back);
+  }
+  const poster = event.target.closest('[data-post]');
+  if (poster) {
+    poster.disabled = true;
+    const answer = await post(poster.dataset.post);
+    poster.disabled = false;
+    if (!answer.ok) return void tell(answer);
+    if (poster.dataset.then) location.assign(poster.dataset.then);
+    else fetchNow();
+    const follow = poster.dataset.reopen ?? (poster.hasAttribute('data-open-answer') ? answer.data.ticket : null);
+    if (follow) document.dispatchEvent(new CustomEvent('hd:open-ticket', { detail: follow }));
+  }
+  const copier = event.target.closest('[data-copy-link]');
+  if (copier) {
+    await navigator.clipboard?.writeText(new URL(copier.dataset.copyLink, location.href).href);
+    if (copier.dataset.copied) copier.textContent = copier.dataset.copied;
+  }
+});
+
+document.addEventListener('submit', async (event) => {
+  const form = event.target;
+  if (form.matches('[data-act-form]')) {
+    event.preventDefault();
+    const answer = await post(`/tickets/${ticketNumber()}/${form.dataset.actForm}`, Object.fromEntries(new FormData(form)));
+    if (!answer.ok) return void tell(answer);
+    form.closest('details').open = false;
+    fetchNow();
+  }
+  if (form.matches('[data-subject-form]')) {
+    const input = form.elements.subject;
+    act('subject', input.value);
+  }
+  if (form.matches('[data-ask]')) {
+    event.preventDefault();
+    const answer = await post(form.action, Object.fromEntries(new FormData(form)));
+    if (!answer.ok) return void tell(answer);
+    form.remove();
+    fetchNow();
+  }
+  if (form.matches('[data-send]')) {
+    event.preventDefault();
+    if (form.dataset.busy) return;
+    form.dataset.busy = '1';
+    const answer = await post(form.getAttribute('action'), Object.fromEntries(new FormData(form)));
+    delete form.dataset.busy;
+    if (!answer.ok) return void tell(answer);
+    form.closest('details')?.removeAttribute('open');
+    fetchNow();
+  }
+  if (form.matches('[data-call-form]')) {
+    event.preventDefault();
+    logCall(form, event.submitter);
+  }
+  if (form.matches('[data-tag-form]')) {
+    event.preventDefault();
+    const input = form.elements.tag;
+    if (!input.value.trim()) return;
+    const answer = await post(`/tickets/${ticketNumber()}/tags`, { add: input.value });
+    if (!answer.ok) return void tell(answer);
+    input.value = '';
+    fetchNow();
+  }
+});
+
+document.addEventListener('click', async (event) => {
+  const untag = event.target.closest('[data-untag]');
+  if (untag) {
+    const answer = await post(`/tickets/${ticketNumber()}/tags`, { remove: untag.dataset.untag });
+    if (!answer.ok) return void tell(answer);
+    untag.closest('.hd-tag').remove();
+    fetchNow();
+  }
+  if (event.target.closest('[data-edit-subject]')) {
+    const dialog = openDialog('subject-dialog');
+    $('input[name=subject]', dialog).value = $('.hd-subject').textContent;
+    $('input[name=subject]', dialog).select();
+  }
+});

@@ -1,0 +1,98 @@
+"""Two engines on one database: readers for screens, one writer for the unit of work.
+
+SQLite: WAL, synchronous=FULL; readers are `query_only` and begin deferred; writers begin IMMEDIATE under an OS
+lock, so that an agent's write waits its turn instead of starving behind a busy handler.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import CursorResult, Engine, Executable, create_engine, event
+
+from helpdesk.config import Settings
+from helpdesk.folding import terms
+
+BUSY_TIMEOUT_S = 15
+# Of SQLite: each connection has a cache of its own, so that many kept from one busy moment would hold memory for ever.
+KEPT_OPEN = 4
+CACHE_KB = 8000
+
+
+Found = CursorResult[*tuple[Any, ...]]
+
+
+def rows(session: Any, statement: Executable, **values: Any) -> Found:
+    """Rows of a statement that was made once, its values given as `bindparam`s: for what every request asks.
+
+    Making a statement and passing it through the session's ORM costs several times what SQLite needs to answer it. What
+    was changed in the session is written first, as with its own `execute`; the rows are plain columns.
+    """
+    if session.autoflush:
+        session.flush()
+    return session.connection().execute(statement, values)  # type: ignore[no-any-return]
+
+
+def engine_options(settings: Settings) -> dict[str, Any]:
+    if settings.sqlite:
+        connect = {"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}
+        return {"connect_args": connect, "pool_size": KEPT_OPEN, "max_overflow": -1}
+    return {"pool_pre_ping": True, "pool_size": settings.database.pool_size, "max_overflow": 16, "pool_recycle": 1800}
+
+
+def prepare_reader(engine: Engine) -> Engine:
+    """Make an engine refuse writes."""
+    if engine.dialect.name == "sqlite":
+        _sqlite(engine, "BEGIN", query_only=True)
+    else:
+
+        @event.listens_for(engine, "connect")
+        def _read_only(connection: Any, _record: Any) -> None:
+            connection.read_only = True
+
+    return engine
+
+
+def writer_engine(settings: Settings) -> Engine:
+    engine = create_engine(settings.database_url, **engine_options(settings))
+    if settings.sqlite:
+        _sqlite(engine, "BEGIN IMMEDIATE", query_only=False)
+    return engine
+
+
+def _sqlite(engine: Engine, begin: str, *, query_only: bool) -> None:
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        connection.create_function("hd_terms", 2, terms, deterministic=True)  # triggers of the search index call it
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute(f"PRAGMA cache_size=-{CACHE_KB}")
+        if query_only:
+            cursor.execute("PRAGMA query_only=ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Any) -> None:
+        connection.exec_driver_sql(begin)
+
+
+@contextmanager
+def write_lock(path: Path | None) -> Iterator[None]:
+    """One writer at a time over all processes, first come first served as flock gives it. None: no lock needed."""
+    if path is None:
+        yield
+        return
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)

@@ -1,0 +1,78 @@
+"""What an agent is writing, kept on the server as they type; colleagues see that there is something."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from helpdesk.access import Viewer
+from helpdesk.errors import Invalid
+from helpdesk.events import DraftChanged
+from helpdesk.models import Draft, HeldReply, Message, Ticket
+from helpdesk.unit_of_work import UnitOfWork
+
+KINDS = ("reply", "note")
+MAX_CHARS = 200_000
+
+
+def save(
+    work: UnitOfWork,
+    viewer: Viewer,
+    ticket: Ticket,
+    kind: str,
+    text: str,
+    html: str = "",
+    data: dict[str, Any] | None = None,
+    client_msg_id: str = "",
+) -> None:
+    """One draft per agent, ticket and kind; an empty one is forgotten. Raises Invalid for another kind.
+
+    Others hear of it when it begins and when it ends, not of every letter. `client_msg_id`: what it will be sent as;
+    a draft that comes after its own message (requests overtake each other) is none any more.
+    """
+    if kind not in KINDS:
+        raise Invalid(fields={"kind": "There is no such draft."})
+    if client_msg_id and _sent(work.session, viewer, ticket.id, client_msg_id):
+        return
+    if not (text.strip() or html.strip()):
+        forget(work, viewer, ticket.id, kind)
+        return
+    draft = find(work.session, viewer, ticket.id, kind)
+    if draft is None:
+        draft = Draft(ticket_id=ticket.id, agent_id=viewer.agent_id, kind=kind)
+        work.session.add(draft)
+        work.record(DraftChanged(ticket_id=ticket.id, agent_id=viewer.agent_id, kind=kind, begun=True))
+    draft.text, draft.html, draft.data, draft.updated_at = text[:MAX_CHARS], html[:MAX_CHARS], data or {}, work.now
+
+
+def _sent(session: Session, viewer: Viewer, ticket_id: int, client_msg_id: str) -> bool:
+    """As a message, or as a reply that waits."""
+    sent = select(Message.id).where(Message.author_key == viewer.actor, Message.client_msg_id == client_msg_id)
+    if session.scalar(sent) is not None:
+        return True
+    mine = select(HeldReply.data).where(HeldReply.ticket_id == ticket_id, HeldReply.agent_id == viewer.agent_id)
+    return any(data.get("client_msg_id") == client_msg_id for data in session.scalars(mine))
+
+
+def forget(work: UnitOfWork, viewer: Viewer, ticket_id: int, kind: str) -> None:
+    """Sent, or given up."""
+    draft = find(work.session, viewer, ticket_id, kind)
+    if draft is not None:
+        work.session.delete(draft)
+        work.record(DraftChanged(ticket_id=ticket_id, agent_id=viewer.agent_id, kind=kind, begun=False))
+
+
+def find(session: Session, viewer: Viewer, ticket_id: int, kind: str) -> Draft | None:
+    where = (Draft.ticket_id == ticket_id, Draft.agent_id == viewer.agent_id, Draft.kind == kind)
+    return session.scalar(select(Draft).where(*where))
+
+
+def of_others(session: Session, viewer: Viewer, ticket_id: int) -> list[Draft]:
+    """What colleagues are writing in a ticket the viewer may open, oldest change first."""
+    statement = select(Draft).where(Draft.ticket_id == ticket_id, Draft.agent_id != viewer.agent_id)
+    return list(session.scalars(statement.order_by(Draft.updated_at)))
+
+
+__all__ = ["KINDS", "find", "forget", "of_others", "save"]

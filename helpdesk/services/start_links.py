@@ -1,0 +1,45 @@
+"""Links an agent hands to a customer, so that they begin on a channel of theirs and go on in the same ticket there.
+
+A bot may not write first; whoever follows the link presses *Start*, and the signed token in it says where they belong.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import current_app
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from connectors import registry
+from connectors.contract import Invites
+from helpdesk.models import Channel, Identity, Ticket, now
+from helpdesk.services import channels
+from helpdesk.services.threading import continue_token
+
+HOURS = 7 * 24
+
+
+@dataclass(frozen=True)
+class StartLink:
+    """`url` is good for a week, and for one account: theirs, once they followed it."""
+
+    channel: Channel
+    url: str
+
+
+def of_ticket(session: Session, ticket: Ticket) -> list[StartLink]:
+    """One a channel on which the customer has no address yet."""
+    known = select(Identity.kind, Identity.scope).where(Identity.customer_id == ticket.customer_id)
+    theirs = {(kind, scope) for kind, scope in session.execute(known)}
+    token = continue_token(current_app.extensions["keyring"], ticket.id, now(), hours=HOURS)
+    found = []
+    for channel in channels.every(session):
+        if not issubclass(registry.kind(channel.kind), Invites) or channels.may_send(session, channel):
+            continue
+        connector = channels.connector_of(channel, session)
+        if isinstance(connector, Invites) and (connector.identity_kind, connector.identity_scope) not in theirs:
+            url = connector.invitation(token)
+            if url:
+                found.append(StartLink(channel, url))
+    return found

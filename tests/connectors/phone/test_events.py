@@ -1,0 +1,138 @@
+"""Calls reported by phone systems: who may report, and which call becomes a message."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import connectors.phone
+from connectors.contract import ChannelConfig, InboundCall, InboundMessage, Raw, Refused, WebRequest
+from connectors.phone.connector import Phone
+from tests.connectors.kits import phone_signature, stringee_signature
+
+EXAMPLES = Path(connectors.phone.__file__).parent / "examples"
+
+
+def phone(provider: str, secret: str = "phone-canary-1") -> Phone:  # noqa: S107
+    settings = {"provider": provider, "webhook_secret": secret, "number": "+842473082686"}
+    return Phone(ChannelConfig(1, "phone-1", "Hotline", settings))
+
+
+def call(body: bytes, **headers: str) -> WebRequest:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return WebRequest("POST", {"content-type": "application/json", **named}, body)
+
+
+def message(example: str) -> InboundMessage:
+    found, _live = phone("generic").parse(Raw("1", (EXAMPLES / f"{example}.json").read_bytes()))
+    assert isinstance(found, InboundMessage)
+    return found
+
+
+def test_stringees_published_signature_is_ours():
+    body = b'{"call_status":"started","call_id":"call-vn-1-ZD3IDIXS1J-1515820305477"}'
+    accepted = phone("stringee", "signing_secret").accept(
+        call(body, x_stringee_signature="i+jezDqEjgk3XDs5VjNKNfbjEes=")
+    )
+    assert accepted.raws[0].external_id == "call-vn-1-ZD3IDIXS1J-1515820305477:started"
+
+
+def test_stringee_refuses_other_bytes_and_other_ways():
+    body = (EXAMPLES / "stringee_ended.json").read_bytes().strip()
+    for request in (
+        call(body + b" ", **{"x_stringee_signature": stringee_signature(body)["x-stringee-signature"]}),
+        call(body, x_webhook_secret="phone-canary-1"),
+        call(body),
+    ):
+        with pytest.raises(Refused):
+            phone("stringee").accept(request)
+
+
+@pytest.mark.parametrize("headers", [{"x-webhook-secret": "phone-canary-1"}, None])
+def test_a_plain_phone_system_signs_or_names_the_secret(headers):
+    body = (EXAMPLES / "generic_missed.json").read_bytes()
+    request = WebRequest("POST", headers or phone_signature(body), body)
+    accepted = phone("generic").accept(request)
+    assert accepted.raws[0].external_id == "9b1f-4407-aa22:hangup" and accepted.body == "{}"
+
+
+def test_a_form_is_as_good_as_json():
+    body = b"event=hangup&callId=c-9&from=0912345678&to=1900&cause=busy"
+    request = WebRequest("POST", {"content-type": "application/x-www-form-urlencoded", **phone_signature(body)}, body)
+    (raw,) = phone("generic").accept(request).raws
+    found, _live = phone("generic").parse(raw)
+    assert (found.sender.value, found.call["outcome"]) == ("+84912345678", "busy")
+
+
+def test_the_events_of_one_call_are_stored_apart():
+    ids = set()
+    for path in EXAMPLES.glob("generic_*.json"):
+        body = path.read_bytes()
+        ids.add(phone("generic").accept(WebRequest("POST", phone_signature(body), body)).raws[0].external_id)
+    assert len(ids) == 5
+
+
+def test_without_a_phone_system_nothing_is_taken():
+    with pytest.raises(Refused) as refused:
+        phone("none").accept(call(b"{}", x_webhook_secret="phone-canary-1"))
+    assert refused.value.status == 401
+
+
+@pytest.mark.parametrize("fields", [{}, {"event": "hangup"}, {"callId": ""}, {"callId": ["x"]}])
+def test_an_event_without_a_call_id_is_refused(fields):
+    body = json.dumps(fields).encode()
+    with pytest.raises(Refused) as refused:
+        phone("generic").accept(WebRequest("POST", phone_signature(body), body))
+    assert refused.value.status == 400
+
+
+def test_a_missed_call_is_a_message():
+    found = message("generic_missed")
+    assert found.kind == "call" and found.external_id == "generic:9b1f-4407-aa22"
+    assert (found.sender.value, found.call["outcome"], found.call["direction"]) == ("+84912345678", "missed", "in")
+
+
+def test_an_answered_call_has_its_duration():
+    assert message("generic_hangup").call["duration_s"] == 184
+    ended = message("stringee_ended")
+    assert (ended.call["outcome"], ended.call["duration_s"], ended.call["source"]) == ("answered", 184, "stringee")
+    assert message("stringee_missed").call["outcome"] == "missed"
+
+
+def test_withheld_numbers_are_strangers_each_time():
+    found = message("generic_hidden")
+    assert (found.sender.value, found.sender.name) == ("hidden:9b1f-4407-aa23", "Hidden number")
+
+
+@pytest.mark.parametrize(
+    ("example", "state", "extension"),
+    [
+        ("generic_new_call", "ringing", ""),
+        ("generic_answer", "answered", "101"),
+        ("stringee_ringing", "ringing", "842473082686"),
+    ],
+)
+def test_a_call_that_goes_on_is_shown_and_is_no_message_yet(example, state, extension):
+    (live,) = phone("generic").parse(Raw("1", (EXAMPLES / f"{example}.json").read_bytes()))
+    assert isinstance(live, InboundCall) and (live.state, live.extension) == (state, extension)
+    assert live.sender.value.startswith("+84") and live.direction == "in"
+
+
+def test_the_end_of_a_call_closes_what_was_shown():
+    entry, live = phone("generic").parse(Raw("1", (EXAMPLES / "generic_hangup.json").read_bytes()))
+    assert (live.state, live.external_id) == ("ended", entry.external_id)
+
+
+def test_a_recording_that_comes_later_is_only_that():
+    event = {"event": "recording", "callId": "c", "from": "0912345678", "recordingUrl": "https://pbx.example/r.mp3"}
+    (live,) = phone("generic").parse(Raw("1", json.dumps(event).encode()))
+    assert isinstance(live, InboundCall) and live.recording_url == "https://pbx.example/r.mp3"
+
+
+def test_a_call_of_ours_is_theirs_to_find():
+    event = {"event": "hangup", "callId": "c", "direction": "out", "from": "02473082686", "to": "0912345678",
+             "cause": "noAnswer"}  # fmt: skip
+    found, _live = phone("generic").parse(Raw("1", json.dumps(event).encode()))
+    assert (found.sender.value, found.call["outcome"]) == ("+84912345678", "no_answer")

@@ -1,0 +1,90 @@
+"""Stored reasons in the reader's language; and that every fixed sentence the services store can be said in it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask_babel import force_locale
+
+from connectors import registry
+from helpdesk.whys import known, why
+
+SERVICES = Path(__file__).resolve().parent.parent / "helpdesk" / "services"
+# Told to whoever looks into what came in or was left out; never stored beside a ticket or its messages.
+NOT_OF_TICKETS = {"intake.py:replace", "restored.py", "retries.py"}
+
+
+def stored() -> Iterator[tuple[str, str]]:
+    """(where, sentence) of each reason written out in a call; what is filled in counts as 7."""
+    for path in sorted(SERVICES.glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or path.name in NOT_OF_TICKETS:
+                continue
+            called = ast.unparse(node.func).split(".")[-1]
+            if called == "Outcome" or f"{path.name}:{called}" in NOT_OF_TICKETS:
+                continue
+            found = [k.value for k in node.keywords if k.arg == "reason"]
+            found += (
+                node.args[1:2] if called == "_Named" else node.args[2:3] if called in ("_named", "Decision") else []
+            )
+            for value in found:
+                text = written(value)
+                if text:
+                    yield f"{path.name}:{node.lineno}", text
+
+
+def written(value: ast.expr) -> str:
+    if isinstance(value, ast.Constant) and isinstance(value.value, str):
+        return value.value
+    if isinstance(value, ast.JoinedStr):
+        parts = [p.value if isinstance(p, ast.Constant) else "7" for p in value.values]
+        return "".join(str(p) for p in parts).removeprefix("7 ")
+    return ""
+
+
+def test_every_reason_that_is_stored_can_be_translated() -> None:
+    found = list(stored())
+    assert len(found) > 25
+    assert [(where, text) for where, text in found if not known(text)] == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("The customer wrote again.", "Khách hàng lại nhắn tin."),
+        (
+            "It was sent to the ticket's signed reply address. That ticket is closed, so this is its follow-up.",
+            "Tin được gửi đến địa chỉ trả lời có chữ ký của phiếu. Phiếu đó đã đóng nên đây là phiếu tiếp theo của nó.",
+        ),
+        ("It went to ticket #1042.", "Đã chuyển sang phiếu #1042."),
+        (
+            "Standard policy: first response on Telegram for urgent tickets within 1 hour 30 minutes of business time, "
+            'hours of "Office hours" (Asia/Ho_Chi_Minh). Put away.',
+            "Chính sách Standard: trả lời lần đầu qua Telegram cho phiếu ưu tiên khẩn cấp trong vòng 1 giờ 30 phút "
+            "(tính theo giờ làm việc “Office hours”, Asia/Ho_Chi_Minh). Đã cất đi.",
+        ),
+        (
+            "VIP policy: resolution within 2 hours of time, day and night.",
+            "Chính sách VIP: giải quyết xong trong vòng 2 giờ, tính cả ngày lẫn đêm.",
+        ),
+        ("550 5.1.1 No such user (100% sure). Put away.", "550 5.1.1 No such user (100% sure). Đã cất đi."),
+        ("", ""),
+    ],
+)
+def test_a_reason_in_vietnamese_and_in_english(reason: str, words: str, app: Flask) -> None:
+    with app.test_request_context():
+        with force_locale("vi"):
+            assert why(reason) == words
+        with force_locale("en"):
+            assert why(reason) == reason
+
+
+def test_what_connectors_say_went_wrong_is_said_in_vietnamese(app: Flask) -> None:
+    with app.test_request_context(), force_locale("vi"):
+        for kind in registry.kinds().values():
+            for sentence in kind.sentences:
+                assert why(sentence) != sentence, sentence

@@ -1,0 +1,1 @@
+"""Workers: a job enters the app and drains one kind of waiting work."""
