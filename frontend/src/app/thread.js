@@ -77,6 +77,7 @@ function begin() {
   if (!thread) return;
   seen.seq = Number($('#ticket').dataset.seq);
   side = '';
+  tasks = painted($('#thread-tasks'));
   htmx.process($('#ticket'));
   const target = location.hash.startsWith('#m-') && $(location.hash);
   if (target) target.scrollIntoView({ block: 'center' });
@@ -91,7 +92,7 @@ function begin() {
 // --- what changed --------------------------------------------------------------------------------------------
 
 const keepOpen = { beforeAttributeUpdated: (name, node) => !(name === 'open' && node instanceof HTMLDetailsElement) };
-let tasks = '';
+let tasks = ''; // what is painted below the conversation
 let said = null; // the answer whose messages are on the page already
 let stuck = true; // the reader is at the end
 
@@ -144,12 +145,28 @@ document.addEventListener('hd:changes', (event) => {
   Idiomorph.morph($('#ticket-head'), part.head, { morphStyle: 'outerHTML', callbacks: keepOpen });
   for (const field of $$('#ticket-head select[data-set]')) if (field !== document.activeElement) field.value = field.dataset.was;
   document.dispatchEvent(new CustomEvent('hd:head'));
-  if (part.tasks !== tasks) $('#thread-tasks').innerHTML = tasks = part.tasks;
+  showTasks(part.tasks);
   $('#ticket').dataset.seq = part.seq || $('#ticket').dataset.seq;
   $('#ticket').dataset.status = part.status;
   stick();
   if (part.side) clearTimeout(siding), siding = setTimeout(() => loadSide({ again: false }), SIDE_MS); // once for lines that come together
 });
+
+/** What is to be done below the conversation; a form that is being filled in there stays as it is. */
+function showTasks(html) {
+  const fresh = parse(html);
+  const before = tasks;
+  tasks = painted(fresh);
+  if (tasks === before) return;
+  const focused = document.activeElement;
+  for (const form of $$('#thread-tasks :is([data-ask], details[open] [data-held=return])')) {
+    const place = fresh.querySelector(`form[action="${form.getAttribute('action')}"]`);
+    place?.closest('details')?.setAttribute('open', '');
+    place?.replaceWith(form);
+  }
+  $('#thread-tasks').replaceChildren(fresh);
+  if (focused !== document.activeElement && focused?.closest('#thread-tasks')) focused.focus();
+}
 
 const lastForeign = () => $$('#thread [data-foreign]').at(-1)?.id;
 
@@ -191,6 +208,7 @@ let side = ''; // the panel as it was fetched last, and of which ticket
 
 /** A fragment without what each request writes anew: the token of its forms. */
 const lasting = (html) => html.replace(/(name="csrf_token" value=")[^"]*/g, '$1');
+const painted = (node) => lasting([...node.children].map((child) => child.outerHTML).join(''));
 
 /** The customer panel and the ways to answer; what is being written is left alone. `again`: also when it is as it was. */
 export async function loadSide({ again = true } = {}) {
