@@ -10,7 +10,7 @@ from connectors.declaring import ChannelConfig, Limits, Setting, Template
 from connectors.doors import Accepted, Batch, Raw, WebRequest
 from connectors.failures import Unparseable
 from connectors.inbound import Address, File, Inbound, InboundMessage, InboundRating
-from connectors.outbound import Detected, Outbound, Receipt, TestStep
+from connectors.outbound import Detected, Outbound, Receipt, Sticker, TestStep
 
 
 class Connector:
@@ -193,6 +193,17 @@ class Rates(Protocol):
     """Can ask a survey with native buttons: `send` draws `Outbound.survey`."""
 
     rates: ClassVar[bool]
+
+
+@runtime_checkable
+class Shares(Protocol):
+    """Can send what is neither words nor a file: `send` draws `Outbound.shared`. Elsewhere it goes as words."""
+
+    shares: ClassVar[frozenset[str]]  # kinds: place, contact, sticker
+
+    def stickers(self) -> Sequence[Sticker]:
+        """Those of this account to choose from, as declared in its settings; may be none."""
+        ...
 
 
 @runtime_checkable

@@ -56,6 +56,38 @@ class TemplateUse:
 
 
 @dataclass(frozen=True)
+class Place:
+    """A point on the map; with a title and an address where they are known."""
+
+    kind: ClassVar[str] = "place"
+    latitude: float
+    longitude: float
+    title: str = ""
+    address: str = ""
+
+
+@dataclass(frozen=True)
+class Contact:
+    """Somebody's card. `phone` in E.164."""
+
+    kind: ClassVar[str] = "contact"
+    name: str
+    phone: str
+
+
+@dataclass(frozen=True)
+class Sticker:
+    """One that the far side has already; `ref` is its name there, for this account only."""
+
+    kind: ClassVar[str] = "sticker"
+    ref: str
+    emoji: str = ""
+
+
+Shared = Place | Contact | Sticker
+
+
+@dataclass(frozen=True)
 class Outbound:
     """One message on its way to one identity over one channel."""
 
@@ -84,6 +116,7 @@ class Outbound:
     phones: tuple[str, ...] = ()  # numbers of the customer that are known here, E.164
     links: tuple[FileLink, ...] = ()
     quote: Quote | None = None
+    shared: Shared | None = None  # goes after the words; only to a connector that `Shares` its kind
 
 
 @dataclass(frozen=True)

@@ -144,4 +144,6 @@ def _bad_request(said: str, parameters: Mapping[str, Any]) -> PermanentFailure:
         return PermanentFailure("This Telegram chat does not exist.", address_dead=True)
     if "too big" in lower or "too large" in lower:
         return BadRequest("The file is too large for Telegram.")
+    if "wrong file identifier" in lower or "wrong remote file" in lower:
+        return BadRequest("Telegram does not know this sticker or file any more.")
     return BadRequest(f"Telegram refused: {said}" if said else "Telegram refused the message.")

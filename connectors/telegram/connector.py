@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from threading import Event
@@ -25,6 +26,7 @@ from connectors.contract import (
     Receipt,
     Refused,
     Setting,
+    Sticker,
     TestStep,
     WebRequest,
 )
@@ -34,6 +36,7 @@ from connectors.telegram.bot_api import PUBLIC_BASE, BotApi
 MAX_UPDATE_BYTES = 1024 * 1024
 MAX_DOWNLOAD_BYTES = 20 * 1024 * 1024  # of the public Bot API
 TYPING_ANSWER_S = 5.0
+STICKER_ID = re.compile(r"[A-Za-z0-9_-]{10,200}")
 
 
 class Telegram(Connector):
@@ -43,6 +46,7 @@ class Telegram(Connector):
     identity_kind: ClassVar[str] = "telegram"
     notifies: ClassVar[bool] = True
     rates: ClassVar[bool] = True
+    shares: ClassVar[frozenset[str]] = frozenset({"place", "contact", "sticker"})
     limits: ClassVar[Limits] = Limits(
         max_length=4 * compose.MAX_TEXT,
         max_file_bytes=send.MAX_UPLOAD_BYTES,
@@ -87,6 +91,12 @@ class Telegram(Connector):
                 ("addressed", "Only what mentions or answers the bot, or is a command"),
                 ("off", "Take nothing"),
             ),
+        ),
+        Setting(
+            "stickers",
+            "Stickers to answer with",
+            "longtext",
+            help="One a line: emoji | sticker id. Send the sticker to the bot yourself: its id is in that message's menu.",
         ),
         Setting(
             "api_base",
@@ -166,6 +176,13 @@ class Telegram(Connector):
     def send(self, outbound: Outbound) -> Receipt:
         with BotApi(self.config) as api:
             return send.send(api, outbound)
+
+    def stickers(self) -> Sequence[Sticker]:
+        """Lines that are none are left out."""
+        found = (line.partition("|") for line in str(self.config.get("stickers")).splitlines())
+        return tuple(
+            Sticker(ref.strip(), emoji.strip()) for emoji, _, ref in found if STICKER_ID.fullmatch(ref.strip())
+        )
 
     def invitation(self, token: str) -> str:
         return links.telegram(str(self.config.get("bot_name")), token)

@@ -70,7 +70,7 @@ def said(message: Message) -> Said:
     html = _html(message)
     if text or files:
         emoji = message.sticker.emoji if message.sticker else ""
-        return Said(_nfc(text or emoji or ""), html, files)
+        return Said(_nfc(text or emoji or ""), html, files, _sticker_meta(message))
     if message.venue:
         venue = message.venue
         where = Place(venue.location.latitude, venue.location.longitude, f"{venue.title}, {venue.address}")
@@ -182,6 +182,11 @@ def _sticker(sticker: Any) -> File:
     if sticker.is_video:
         return _file("sticker", sticker, "video/webm", "webm")
     return _file("sticker", sticker, "image/webp", "webp")
+
+
+def _sticker_meta(message: Message) -> dict[str, str]:
+    """Its id, with which it can be sent back."""
+    return {"sticker_id": message.sticker.file_id} if message.sticker else {}
 
 
 def _file(word: str, media: Any, content_type: str, extension: str) -> File:

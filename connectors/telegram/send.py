@@ -7,12 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 from connectors.contract import (
+    Contact,
     InboundRating,
     Outbound,
     OutcomeUnknown,
     OutFile,
     PermanentFailure,
+    Place,
     Receipt,
+    Shared,
     TemporaryFailure,
 )
 from connectors.telegram.bot_api import BadRequest, BotApi, Migrated, Upload
@@ -115,6 +118,13 @@ def _calls(api: BotApi, outbound: Outbound) -> Iterator[Call]:
         keyboard = survey_keyboard(outbound.survey)
         yield _text_call(api, Formatted(outbound.survey.question), common | {"reply_markup": keyboard})
         return
+    yield from _said(api, outbound, common)
+    if outbound.shared:
+        alone = not outbound.text and not outbound.files
+        yield _shared_call(api, outbound.shared, common if alone else {})
+
+
+def _said(api: BotApi, outbound: Outbound, common: dict[str, Any]) -> Iterator[Call]:
     message = formatted(outbound.text, outbound.html)
     if outbound.files and units(message.text) <= MAX_CAPTION:
         yield from _file_calls(api, outbound.files, message, common)
@@ -123,6 +133,23 @@ def _calls(api: BotApi, outbound: Outbound) -> Iterator[Call]:
         yield _text_call(api, part, common)
         common = {}
     yield from _file_calls(api, outbound.files, Formatted(""), {})
+
+
+def _shared_call(api: BotApi, shared: Shared, common: dict[str, Any]) -> Call:
+    method, params = _drawn(shared)
+    return lambda chat_id: [api.call(method, common | params | {"chat_id": chat_id}, sends=True)]
+
+
+def _drawn(shared: Shared) -> tuple[str, dict[str, Any]]:
+    if isinstance(shared, Place):
+        spot = {"latitude": shared.latitude, "longitude": shared.longitude}
+        if not shared.title:
+            return "sendLocation", spot
+        # Telegram shows a name only together with an address.
+        return "sendVenue", spot | {"title": shared.title, "address": shared.address or shared.title}
+    if isinstance(shared, Contact):
+        return "sendContact", {"phone_number": shared.phone, "first_name": shared.name}
+    return "sendSticker", {"sticker": shared.ref}
 
 
 def _reply_to(outbound: Outbound) -> dict[str, Any] | None:

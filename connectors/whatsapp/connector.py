@@ -22,6 +22,7 @@ from connectors.contract import (
     Raw,
     Receipt,
     Setting,
+    Sticker,
     Template,
     TestStep,
     WebRequest,
@@ -45,6 +46,7 @@ class WhatsApp(Connector):
     identity_kind: ClassVar[str] = "whatsapp"
     notifies: ClassVar[bool] = True
     rates: ClassVar[bool] = True
+    shares: ClassVar[frozenset[str]] = frozenset({"place", "contact"})
     limits: ClassVar[Limits] = Limits(
         max_length=4 * send.MAX_TEXT,
         max_file_bytes=100 * 1024 * 1024,
@@ -97,6 +99,9 @@ class WhatsApp(Connector):
         if not (digits.isascii() and digits.isdecimal() and 6 <= len(digits) <= 15):
             raise ValueError("A WhatsApp identity is a phone number with its country code, or the id WhatsApp gives.")
         return digits
+
+    def stickers(self) -> Sequence[Sticker]:
+        return ()
 
     def templates(self) -> Sequence[Template]:
         return templates.described(str(self.config.get("templates")))

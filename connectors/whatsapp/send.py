@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from connectors.contract import (
+    Contact,
     Outbound,
     OutcomeUnknown,
     OutFile,
     PermanentFailure,
+    Place,
     Receipt,
+    Shared,
     SurveyAsk,
     TemplateUse,
     TemporaryFailure,
@@ -85,6 +88,20 @@ def _steps(graph: Graph, number_id: str, key: str, outbound: Outbound) -> Iterat
             {**_file(graph, number_id, file, caption), **quote}
         )
         caption, quote = "", {}
+    if outbound.shared:
+        content = {**_shared(outbound.shared), **quote}
+        yield lambda content=content: message(content)  # type: ignore[misc]
+
+
+def _shared(shared: Shared) -> dict[str, Any]:
+    if isinstance(shared, Place):
+        spot = {"latitude": shared.latitude, "longitude": shared.longitude}
+        named = {"name": shared.title, "address": shared.address}
+        return {"type": "location", "location": {**spot, **{k: v for k, v in named.items() if v}}}
+    if isinstance(shared, Contact):
+        name = {"formatted_name": shared.name, "first_name": shared.name}
+        return {"type": "contacts", "contacts": [{"name": name, "phones": [{"phone": shared.phone, "type": "WORK"}]}]}
+    raise PermanentFailure("Stickers cannot be sent to WhatsApp from here.")
 
 
 def _recipient(value: str) -> dict[str, str]:

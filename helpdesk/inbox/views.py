@@ -32,6 +32,7 @@ from helpdesk.inbox import (
     panel,
     paper,
     saved,
+    sharing,
     socket_cap,
     sockets,
     tickets,
@@ -46,7 +47,7 @@ from helpdesk.services import replies
 # importing them registers their routes
 __all__ = [
     "actions", "belonging", "bp", "bulk", "elsewhere", "files", "joining", "macros", "mail", "notices", "palette", "paper", "saved",
-    "waiting", "writing",
+    "sharing", "waiting", "writing",
 ]  # fmt: skip
 
 formats.install(bp)

@@ -45,7 +45,9 @@ def held_do(held_id: int, what: str) -> Response:
                 held.send_back(work, g.viewer, held_id, request.form.get("note", ""))
             elif what == "edit":
                 row = held.take_back(work, g.viewer, held_id)
-                return done(number, text=row.text, html=row.html, attachments=_files(row.data.get("attachments", [])))
+                text, html = held.said(row)
+                along = {"attachments": _files(row.data.get("attachments", [])), "shared": row.data.get("shared")}
+                return done(number, text=text, html=html, **along)
             else:
                 held.drop(work, g.viewer, held_id)
     except NewerMessages as stop:

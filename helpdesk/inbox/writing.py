@@ -21,7 +21,7 @@ from helpdesk.inbox.happenings import load_names
 from helpdesk.inbox.snooze import snooze_time
 from helpdesk.inbox.tickets import name_of
 from helpdesk.models import Agent, Delivery, Message, Ticket
-from helpdesk.services import deliveries, drafts, held, replies, undo
+from helpdesk.services import deliveries, drafts, held, replies, sharing, undo
 from helpdesk.services.replies import Written
 from helpdesk.unit_of_work import UnitOfWork, unit_of_work
 
@@ -39,6 +39,7 @@ def _written() -> Written:
         seen_seq=request.form.get("seen_seq", type=int),
         then=request.form.get("then", "default"),
         template=request.form.get("template", "")[:300],
+        shared=sharing.read(request.form.get("shared", "")[:2000]),
     )
 
 

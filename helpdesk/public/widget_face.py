@@ -18,6 +18,7 @@ from helpdesk.models import BusinessHours, Channel, Ticket, now
 from helpdesk.public import colours
 from helpdesk.services import settings as desk_settings
 from helpdesk.services import sla_rules
+from helpdesk.services.channels import contact_details
 
 _answer_minutes: dict[str, tuple[float, int | None]] = {}
 ANSWER_CACHE_S = 300
@@ -65,7 +66,7 @@ def _colours(connector: Widget) -> dict[str, str]:
 
 def ways(session: Session, connector: Widget) -> list[dict[str, str]]:
     """Other doors of the shop as links: as set for this site, else its mail address and its phone number."""
-    known = _own_addresses(session)
+    known = contact_details(session)
     found = []
     if connector.zalo_link:
         found.append({"kind": "zalo", "href": connector.zalo_link, "label": connector.zalo_link.rpartition("/")[2]})
@@ -75,20 +76,6 @@ def ways(session: Session, connector: Widget) -> list[dict[str, str]]:
     address = str(connector.config.get("contact_email")).strip() or known.get("email", "")
     if "@" in address:
         found.append({"kind": "email", "href": f"mailto:{address}", "label": address})
-    return found
-
-
-def _own_addresses(session: Session) -> dict[str, str]:
-    found: dict[str, str] = {}
-    channels = session.scalars(
-        select(Channel).where(Channel.archived_at.is_(None), Channel.enabled.is_(True)).order_by(Channel.id)
-    )
-    for channel in channels:
-        address, number = (str((channel.settings or {}).get(n, "")).strip() for n in ("address", "number"))
-        if "@" in address:
-            found.setdefault("email", address)
-        elif number:
-            found.setdefault("phone", number)
     return found
 
 

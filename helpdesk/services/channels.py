@@ -220,3 +220,16 @@ def went_well(work: UnitOfWork, channel: Channel) -> None:
 
 def went_wrong(work: UnitOfWork, channel: Channel, error: str) -> None:
     channel.last_error, channel.last_error_at = error[:1000], work.now
+
+
+def contact_details(session: Session) -> dict[str, str]:
+    """The mail address ("email") and the phone number ("phone") of the desk itself, where channels have them."""
+    found: dict[str, str] = {}
+    on = select(Channel).where(Channel.archived_at.is_(None), Channel.enabled.is_(True)).order_by(Channel.id)
+    for channel in session.scalars(on):
+        address, number = (str((channel.settings or {}).get(n, "")).strip() for n in ("address", "number"))
+        if "@" in address:
+            found.setdefault("email", address)
+        elif number:
+            found.setdefault("phone", number)
+    return found

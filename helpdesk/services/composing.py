@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from connectors.contract import Address, Connector, Outbound, Rates, SurveyAsk, TemplateUse
 from helpdesk.models import Agent, Channel, Delivery, Identity, Message, Reach, Ticket
-from helpdesk.services import channels, enclosures
+from helpdesk.services import channels, enclosures, sharing
 from helpdesk.services import settings as desk_settings
 from helpdesk.services.threading import reply_token
 
@@ -34,6 +34,11 @@ def compose(session: Session, delivery_id: int) -> tuple[Connector, Outbound]:
     text, html = message.text, message.html
     if survey is not None and not isinstance(connector, Rates):
         text, html = _letter(session, message, survey)
+    shared = sharing.of(message)
+    if shared is not None and shared.kind in sharing.kinds(connector):
+        text, html = sharing.apart(text, html, shared)
+    else:
+        shared = None  # the words for it are in the text
     along, links = enclosures.pack(session, connector, message)
     return connector, Outbound(
         delivery_id=delivery.id,
@@ -61,6 +66,7 @@ def compose(session: Session, delivery_id: int) -> tuple[Connector, Outbound]:
         **_last_heard(session, message),
         automatic=message.automatic,
         survey=survey,
+        shared=shared,
         unsubscribe_url=_unsubscribe_url(session, survey),
         locale=ticket.customer.locale or str(brand["locale.default"]),
         ticket_number=ticket.number,

@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from connectors.contract import Shared
 from helpdesk import access
 from helpdesk.access import Viewer, require_write, viewer_of
 from helpdesk.errors import Conflict, Forbidden, HelpdeskError, Invalid, NewerMessages, NotFound
@@ -16,7 +17,7 @@ from helpdesk.events import ReplyHeld
 from helpdesk.folding import clean, one_line
 from helpdesk.models import Agent, Customer, HeldReply, Message, Ticket
 from helpdesk.models.held import HELD_OPEN
-from helpdesk.services import drafts, replies, tickets, ways
+from helpdesk.services import drafts, replies, sharing, tickets, ways
 from helpdesk.services.written import Written, content, within_limits
 from helpdesk.unit_of_work import UnitOfWork, savepoint
 
@@ -158,11 +159,21 @@ def take_back(work: UnitOfWork, viewer: Viewer, held_id: int) -> HeldReply:
     if row.agent_id != viewer.agent_id:
         raise Forbidden(_("Only who wrote it can change it."))
     _decide(work, viewer, row, "dropped")
-    data = {k: row.data[k] for k in ("cc", "attachments") if row.data.get(k)}
+    data = {k: row.data[k] for k in ("cc", "attachments", "shared") if row.data.get(k)}
     if row.data.get("channel_id"):
         data["via"] = f"{row.data['channel_id']}:{row.data['identity_id']}"
-    drafts.save(work, viewer, ticket, "reply", row.text, row.html, data)
+    drafts.save(work, viewer, ticket, "reply", *said(row), data)
     return row
+
+
+def said(row: HeldReply) -> tuple[str, str]:
+    """What its author wrote. The row shows also the words for what goes along, which a reply adds by itself."""
+    shared = _shared(row)
+    return sharing.apart(row.text, row.html, shared) if shared else (row.text, row.html)
+
+
+def _shared(row: HeldReply) -> Shared | None:
+    return sharing.unpacked(row.data["shared"]) if row.data.get("shared") else None
 
 
 # --- somebody's approval -------------------------------------------------------------------------------------
@@ -224,9 +235,11 @@ def _send(work: UnitOfWork, row: HeldReply, ticket: Ticket, seen_seq: int | None
     author = work.session.get_one(Agent, row.agent_id)
     if not author.active:
         raise Conflict("Its author does not work here any more.")
+    text, html = said(row)
     written = Written(
-        text=row.text,
-        html=row.html,
+        text=text,
+        html=html,
+        shared=_shared(row),
         channel_id=row.data.get("channel_id"),
         identity_id=row.data.get("identity_id"),
         cc=tuple(row.data.get("cc", ())),
@@ -274,6 +287,7 @@ def _data(written: Written) -> dict[str, Any]:
         "client_msg_id": written.client_msg_id,
         "template": written.template,
         "subject": written.subject,
+        "shared": sharing.packed(written.shared) if written.shared else None,
     }
 
 
@@ -292,6 +306,7 @@ __all__ = [
     "needed",
     "of",
     "release",
+    "said",
     "send_back",
     "send_now",
     "take_back",

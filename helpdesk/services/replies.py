@@ -17,7 +17,7 @@ from helpdesk.events import NoteAdded, ReplySent
 from helpdesk.folding import one_line
 from helpdesk.models import Agent, Channel, Customer, Message, Team, Ticket
 from helpdesk.services import approved as approved_messages
-from helpdesk.services import drafts, files, outgoing, preferred, search, tickets, ways
+from helpdesk.services import drafts, files, outgoing, preferred, search, sharing, tickets, ways
 from helpdesk.services.outgoing import answered, deliver
 from helpdesk.services.ways import Option, options
 from helpdesk.services.written import MAX_TEXT, Written, content, within_limits
@@ -45,7 +45,7 @@ def reply(work: UnitOfWork, viewer: Viewer, ticket: Ticket, written: Written, *,
     agent = work.session.get(Agent, viewer.agent_id)
     if agent is not None and agent.needs_approval and not approved:
         raise Forbidden(_("Your replies are approved before they go out: answer in the ticket, not from elsewhere."))
-    meta: dict[str, Any] | None = None
+    meta: dict[str, Any] | None = {"shared": sharing.packed(written.shared)} if written.shared else None
     if written.template:
         filled = approved_messages.fill(work.session, ticket, connector, identity, agent, text, written.template)
         text, html, meta = filled.text, "", filled.meta

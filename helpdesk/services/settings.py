@@ -35,6 +35,8 @@ DECLARED: dict[str, Declared] = {
     "brand.colour": Declared(str, "#0b7a66", "Accent colour on pages and mails for customers"),
     "brand.logo": Declared(str, "", "Token of the uploaded logo"),
     "brand.reply_name": Declared(str, "agent_at_brand", "Sender name", choices=("agent_at_brand", "brand", "agent")),
+    "brand.address": Declared(str, "", "Where the business is, as it is told to customers"),
+    "brand.place": Declared(str, "", "The same on the map: a link of a map, or latitude and longitude"),
     "public_url": Declared(str, "", "The address people and customers reach this desk at"),
     "locale.default": Declared(str, "en", "Language of people and customers we know nothing else of", choices=LOCALES),
     "timezone.default": Declared(str, "Asia/Ho_Chi_Minh", "Time zone"),

@@ -14,7 +14,7 @@ from connectors import registry
 from connectors.contract import Connector, Limits, Sends, Template
 from helpdesk.errors import Invalid
 from helpdesk.models import Channel, Identity, Reach, Ticket, now
-from helpdesk.services import approved, channels, preferred, windows
+from helpdesk.services import approved, channels, preferred, sharing, windows
 from helpdesk.services.windows import OpenWindow
 
 
@@ -37,6 +37,7 @@ class Option:
     window: OpenWindow | None = None  # the one that is open now
     templates: tuple[Template, ...] = ()  # approved messages, where nothing else may be sent now
     automatic: bool = True  # may something no person wrote (an acknowledgement, a survey) go this way now?
+    shares: frozenset[str] = frozenset()  # place, contact, sticker: what can go along here
     counts: str = ""  # what the composer counts while one writes: "sms", or "sms-plain" without diacritics
 
 
@@ -110,6 +111,7 @@ def _option(
         window=window,
         automatic=limits.automatic and not templates and (window is None or window.automatic),
         templates=templates,
+        shares=frozenset() if templates else sharing.kinds(connector),
         counts=_counts(channel, connector),
     )
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from flask_babel import lazy_gettext as _l
 
-from connectors.contract import Connector
+from connectors.contract import Connector, Shared
 from helpdesk.errors import Invalid
 from helpdesk.folding import clean
-from helpdesk.services import markup
+from helpdesk.services import markup, sharing
 
 MAX_TEXT = 100_000
 
@@ -29,12 +29,15 @@ class Written:
     then: str = "default"
     subject: str = ""
     template: str = ""  # approved.key of the template to send it as
+    shared: Shared | None = None  # a place, a card or a sticker that goes along
 
 
 def content(written: Written) -> tuple[str, str]:
-    """Its text and sanitised HTML. Raises Invalid when there is nothing, or too much."""
+    """Its text and sanitised HTML, with the words for what goes along. Raises Invalid when there is nothing, or too much."""
     html = markup.sanitise(clean(written.html)) if written.html.strip() else ""
     text = clean(written.text).strip() or markup.to_text(html)
+    if written.shared:
+        text, html = sharing.along(text, html, written.shared)
     if not text and not written.attachments:
         raise Invalid(fields={"text": str(_l("Write something first."))})
     if len(text) > MAX_TEXT:
@@ -51,3 +54,5 @@ def within_limits(connector: Connector, text: str, written: Written, address: st
         raise Invalid(fields={"attachments": str(_l("This channel takes at most %(n)d files.", n=limits.max_files))})
     if written.attachments and "files" not in limits.formats:
         raise Invalid(fields={"attachments": str(_l("Files cannot be sent on this channel."))})
+    if written.shared and (written.template or written.shared.kind not in sharing.kinds(connector)):
+        raise Invalid(fields={"shared": str(_l("Places, contacts and stickers cannot be sent this way."))})

@@ -12,12 +12,14 @@ from helpdesk.errors import Invalid, NotFound
 from helpdesk.extensions import db
 from helpdesk.forms import attempt, typed
 from helpdesk.services import brand as service
+from helpdesk.services import map_links
 from helpdesk.services import settings as desk_settings
 from helpdesk.settings.blueprint import bp, go, me, needs, page, posted
 from helpdesk.settings.general import put_all, stored
 from helpdesk.unit_of_work import unit_of_work
 
 BRAND = {"name": "brand.name", "colour": "brand.colour", "reply_name": "brand.reply_name"}
+BRAND |= {"address": "brand.address", "place": "brand.place"}
 
 
 @bp.route("/brand", methods=["GET", "POST"])
@@ -38,6 +40,8 @@ def _save(form: dict[str, str]) -> bool:
         wrong["name"] = _("Enter a name.")
     if not re.fullmatch(r"#[0-9a-fA-F]{6}", form["colour"]):
         wrong["colour"] = _("Choose a colour like #0b7a66.")
+    if form["place"].strip() and map_links.coordinates(form["place"]) is None:
+        wrong["place"] = _("Paste the long link of a map, or two numbers like 10.7769, 106.7009.")
     if wrong:
         raise Invalid(fields=wrong)
     upload = request.files.get("logo")

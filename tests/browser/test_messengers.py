@@ -13,10 +13,14 @@ from playwright.sync_api import expect
 from sqlalchemy import select
 
 import connectors
+from connectors.contract import Raw
 from helpdesk.extensions import db
-from helpdesk.models import Message, Reach
+from helpdesk.models import Customer, Identity, Message, Reach
+from helpdesk.services import channels, intake
+from helpdesk.services import settings as desk_settings
 from helpdesk.unit_of_work import unit_of_work
 from tests.servers.graph import FakeGraph, signed
+from tests.servers.telegram import TOKEN, FakeTelegram
 
 pytestmark = pytest.mark.browser
 
@@ -87,3 +91,46 @@ def test_a_template_where_the_window_is_closed_and_a_comment_that_is_hidden(
         page.goto("/tickets/1001")
         page.emulate_media(color_scheme="dark")
         picture(page, "ticket-phone-dark")
+
+
+def test_a_place_and_a_sticker_go_along_with_a_reply(app: Any, make: Any, drain: Any, sign_in: Any) -> None:
+    with FakeTelegram() as bot_api:
+        channel = make.channel("telegram", config={"token": TOKEN, "api_base": bot_api.url})
+        make.channel("email", config={"address": "hello@shop.example"})
+        make.channel("phone", config={"number": "1900 6868"})
+        with unit_of_work(actor="customer") as work:
+            row = work.session.merge(channel)
+            connector = channels.connector_of(row, work.session)
+            raw = Raw("1", json.dumps(bot_api.sends_sticker("CAACAgIAAx-love", "❤️")).encode())
+            intake.receive(work, row, connector.parse(raw)[0])
+            customer_id = work.session.scalars(select(Customer.id)).one()
+            work.session.add(Identity(customer_id=customer_id, kind="email", value="lan@khach.example"))
+            desk_settings.put(work, "brand.name", "Sao Mai")
+        page = sign_in(make.agent("admin", locale="vi" if PICTURES else "en"), "/tickets/1001")
+        menu = page.locator("[data-share-menu]")
+        menu.locator("summary").click()
+        place = menu.locator('[data-share="place"]')
+        place.locator('[data-field="place"]').fill("https://maps.app.goo.gl/AbC")
+        page.keyboard.press("Enter")
+        expect(place.locator("[data-share-error]")).to_be_visible()
+        picture(page, "share-menu")
+        place.locator('[data-field="place"]').fill("21.0261, 105.8462")
+        place.locator('[data-field="title"]').fill("Sao Mai")
+        page.keyboard.press("Enter")
+        expect(page.locator("#composer [data-shared]")).to_contain_text("📍 Sao Mai")
+        page.locator("#reply-text").fill("Shop ở đây ạ")
+        picture(page, "share-chip")
+        page.keyboard.press("Control+Enter")
+        expect(page.locator(".hd-msg.is-agent").last).to_contain_text("📍 Sao Mai (21.026100, 105.846200)")
+        expect(page.locator("#composer [data-shared]")).to_have_count(0)
+
+        # Without words: a sticker alone is a message. By email there is no such menu.
+        menu.locator("summary").click()
+        menu.locator('[data-sticker="CAACAgIAAx-love"]').click()
+        expect(page.locator("#composer [data-shared]")).to_contain_text("❤️")
+        page.keyboard.press("Control+Enter")
+        expect(page.locator(".hd-msg.is-agent")).to_have_count(2)
+        drain("deliveries")
+        assert [call.method for call in bot_api.sent()] == ["sendMessage", "sendVenue", "sendSticker"]
+        page.locator("[data-via]").select_option(label="Email · lan@khach.example")
+        expect(menu).to_be_hidden()

@@ -8,6 +8,7 @@ with FakeTelegram() as telegram:
 
 from __future__ import annotations
 
+import re
 import time
 from itertools import count
 from typing import Any
@@ -18,9 +19,16 @@ from tests.servers.fake import Call, FakeService
 
 BOT_ID = 7100000042
 TOKEN = f"{BOT_ID}:test-token-AAE_canary"
+# What Telegram needs of a call, and of what type; anything else is its 400.
+_NEEDED: dict[str, dict[str, type | tuple[type, ...]]] = {
+    "sendLocation": {"latitude": (int, float), "longitude": (int, float)},
+    "sendVenue": {"latitude": (int, float), "longitude": (int, float), "title": str, "address": str},
+    "sendContact": {"phone_number": str, "first_name": str},
+    "sendSticker": {"sticker": str},
+}
 _SENDING = (
     "sendMessage", "sendPhoto", "sendDocument", "sendVideo", "sendAnimation", "sendVoice", "sendAudio", "sendMediaGroup",
-    "editMessageText",
+    "editMessageText", "sendLocation", "sendVenue", "sendContact", "sendSticker",
 )  # fmt: skip
 
 
@@ -46,6 +54,7 @@ class FakeTelegram(FakeService):
     def __init__(self, token: str = TOKEN) -> None:
         self.token = token
         self.files: dict[str, bytes] = {}  # file_id -> content
+        self.stickers: set[str] = set()  # ids of stickers the bot may send: those somebody sent to it
         self.webhook: dict[str, Any] = {}
         self.updates: list[dict[str, Any]] = []
         self._poll = 0  # number of the newest getUpdates; an older one that still waits gets 409
@@ -73,6 +82,13 @@ class FakeTelegram(FakeService):
         person = {"id": user, "is_bot": False, "first_name": name, "language_code": "vi"}
         message = self._message(user, **({"text": text} if text else {}), **more)
         return self.push(message={**message, "from": person})
+
+    def sends_sticker(self, file_id: str, emoji: str = "👍", user: int = 5201001) -> dict[str, Any]:
+        self.stickers.add(file_id)
+        self.files.setdefault(file_id, b"RIFF")
+        about = {"file_id": file_id, "file_unique_id": f"u-{file_id}", "file_size": 4, "width": 512, "height": 512}
+        kind = {"type": "regular", "is_animated": False, "is_video": False}
+        return self.says(user=user, sticker={**about, **kind, "emoji": emoji})
 
     def taps(self, data: str, user: int = 5201001, message_id: int = 1000) -> dict[str, Any]:
         """A customer taps an inline button."""
@@ -120,10 +136,26 @@ class FakeTelegram(FakeService):
             return jsonify(ok=False, error_code=401, description="Unauthorized"), 401
         if rest == "getUpdates":
             return self._get_updates(call.values)
+        wrong = self._wrong(rest, call.values)
+        if wrong:
+            return jsonify(ok=False, error_code=400, description=f"Bad Request: {wrong}"), 400
         with self._lock:
             made = jsonify(ok=True, result=self._result(rest, call.values))
             self._lock.notify_all()
         return made
+
+    def _wrong(self, method: str, params: dict[str, Any]) -> str:
+        """What Telegram would say of a place, a contact or a sticker that is not one."""
+        for name, type_ in _NEEDED.get(method, {}).items():
+            if not isinstance(params.get(name), type_) or params[name] == "":
+                return f"parameter {name} is required"
+        if not -90 <= params.get("latitude", 0) <= 90 or not -180 <= params.get("longitude", 0) <= 180:
+            return "wrong latitude or longitude specified"
+        if method == "sendContact" and not re.fullmatch(r"\+?\d{5,15}", params["phone_number"]):
+            return "phone number invalid"
+        if method == "sendSticker" and params["sticker"] not in self.stickers:
+            return "wrong file identifier/HTTP URL specified"
+        return ""
 
     def _file(self, token: str, path: str) -> Response:
         file_id = path.partition("/")[2]

@@ -7,6 +7,7 @@ import { $, $$, parse, post, tell, toast, uuid, word } from './util.js';
 import { closeSuggestions } from './suggest.js';
 import { rich } from './rich.js';
 import { counted } from './sms.js';
+import { addShared, paintShare, shared } from './share.js';
 import { addUploaded, clearUploads, uploaded, uploadedTokens, uploading } from './uploads.js';
 
 const SAVE_MS = 800;
@@ -85,6 +86,7 @@ function paintVia() {
   const html = option?.dataset.html === '1';
   $('[data-rich-tools]', form).hidden = !html || tab !== 'reply';
   if (!html && rich.active(form)) rich.leave(form);
+  paintShare(option, tab === 'reply');
   const line = $('#line-channel use');
   if (option && line) line.setAttribute('href', line.getAttribute('href').replace(/#.*/, `#${option.dataset.iconName}`));
   const pick = $('.hd-pick use');
@@ -157,6 +159,7 @@ document.addEventListener('hd:side', () => {
     if (area(kind) && !area(kind).value) area(kind).value = draft.text, grow(area(kind));
     if (kind === 'reply' && draft.html) rich.restore(composer(), draft.html, draft.text);
     if (draft.via && via() && $(`[data-via] option[value="${draft.via}"]:not(:disabled)`)) via().value = draft.via, (touchedVia = true);
+    if (draft.shared && !shared()) addShared(draft.shared);
     if (draft.cc) $('#cc').value = draft.cc, ($('#cc-row').hidden = false);
   }
   paintVia();
@@ -210,7 +213,7 @@ addEventListener('pagehide', () => save({ leaving: true }));
 
 function content(kind) {
   const form = composer();
-  return { text: area(kind).value, html: kind === 'reply' ? rich.html(form) : '', attachment: uploadedTokens() };
+  return { text: area(kind).value, html: kind === 'reply' ? rich.html(form) : '', attachment: uploadedTokens(), shared: kind === 'reply' ? shared() : '' };
 }
 
 async function send(then, { seq, force, sendAt } = {}) {
@@ -220,7 +223,7 @@ async function send(then, { seq, force, sendAt } = {}) {
   if (uploading()) return void sendUploaded(then, { seq, force, sendAt });
   const kind = tab;
   const said = content(kind);
-  if (!said.text.trim() && !said.attachment.length) {
+  if (!said.text.trim() && !said.attachment.length && !said.shared) {
     toast(word('empty_reply'));
     return void area(kind).focus();
   }
@@ -323,11 +326,12 @@ document.addEventListener('click', (event) => {
 });
 
 /** A reply that waited is written on: text and files are in the composer again. */
-export function restoreDraft({ text, html, attachments = [] }) {
+export function restoreDraft({ text, html, attachments = [], shared: along }) {
   choose('reply');
   area('reply').value = text;
   rich.restore(composer(), html, text);
   for (const file of attachments) addUploaded(file);
+  if (along) addShared(along);
   written();
 }
 

@@ -11,7 +11,7 @@ function closeMenus(except) {
 document.addEventListener('click', (event) => {
   closeMenus(event.target);
   const choice = event.target.closest('details[data-menu] .hd-menu :is(button, a)');
-  if (choice && !choice.closest('form[data-filter-form]')) choice.closest('details').open = false;
+  if (choice && !choice.closest('form[data-filter-form], [data-share]')) choice.closest('details').open = false;
 });
 
 document.addEventListener('toggle', (event) => {
@@ -155,6 +155,8 @@ document.addEventListener('click', async (event) => {
     const follow = poster.dataset.reopen ?? (poster.hasAttribute('data-open-answer') ? answer.data.ticket : null);
     if (follow) document.dispatchEvent(new CustomEvent('hd:open-ticket', { detail: follow }));
   }
+  const words = event.target.closest('[data-copy-text]');
+  if (words) await navigator.clipboard?.writeText(words.dataset.copyText);
   const copier = event.target.closest('[data-copy-link]');
   if (copier) {
     await navigator.clipboard?.writeText(new URL(copier.dataset.copyLink, location.href).href);

@@ -18,8 +18,8 @@ export function upload(files) {
   for (const file of files) one(file);
 }
 
-/** A file on the shelf, with a button that takes it off again. */
-function shelve(name, stop = () => {}) {
+/** Something on the shelf, with a button that takes it off again. */
+export function shelve(name, stop = () => {}) {
   const chip = document.createElement('span');
   chip.className = 'hd-attach';
   const label = document.createElement('span');

@@ -8,12 +8,15 @@ import pytest
 
 from connectors.contract import (
     Address,
+    Contact,
     File,
     InboundRating,
     Outbound,
     OutcomeUnknown,
     OutFile,
     PermanentFailure,
+    Place,
+    Sticker,
     SurveyAsk,
     TemporaryFailure,
 )
@@ -376,3 +379,41 @@ def test_test_connection_says_what_to_do(bot_api, settings, advice):
     steps = list(Telegram(telegram_config(bot_api.url, **settings)).test())
     assert not steps[-1].ok and advice in steps[-1].advice
     assert CANARY not in repr(steps)
+
+
+# --- a place, a contact, a sticker ---------------------------------------------------------------------------
+
+
+def test_a_place_a_contact_and_a_sticker_go_out_as_what_they_are(bot_api, telegram):
+    bot_api.stickers.add("CAACAgIAAx-thanks")
+    telegram.send(reply(shared=Place(10.776889, 106.700806)))
+    telegram.send(reply(shared=Place(10.776889, 106.700806, "Sao Mai", "12 Lý Thường Kiệt, Hà Nội")))
+    telegram.send(reply(shared=Contact("Sao Mai", "+842473082686")))
+    telegram.send(reply(shared=Sticker("CAACAgIAAx-thanks", "🙏")))
+    spot = {"chat_id": 5201001, "latitude": 10.776889, "longitude": 106.700806}
+    assert [(call.method, call.params) for call in bot_api.sent(5201001)] == [
+        ("sendLocation", spot),
+        ("sendVenue", {**spot, "title": "Sao Mai", "address": "12 Lý Thường Kiệt, Hà Nội"}),
+        ("sendContact", {"chat_id": 5201001, "phone_number": "+842473082686", "first_name": "Sao Mai"}),
+        ("sendSticker", {"chat_id": 5201001, "sticker": "CAACAgIAAx-thanks"}),
+    ]
+
+
+def test_words_go_before_the_place_and_carry_the_quote(bot_api, telegram):
+    place = Place(10.776889, 106.700806)
+    receipt = telegram.send(reply("Shop ở đây ạ", shared=place, reply_to_external_id="5201001:41"))
+    words, spot = bot_api.sent()
+    assert (words.method, spot.method) == ("sendMessage", "sendLocation")
+    assert words.params["reply_parameters"]["message_id"] == 41 and "reply_parameters" not in spot.params
+    assert len(receipt.external_ids) == 2
+
+
+def test_a_sticker_that_is_gone_is_refused_in_plain_words(telegram):
+    with pytest.raises(PermanentFailure, match="does not know this sticker"):
+        telegram.send(reply(shared=Sticker("CAACAgIAAx-gone")))
+
+
+def test_stickers_to_answer_with_are_declared_one_a_line(bot_api):
+    lines = "🙏 | CAACAgIAAx-thanks\n\nno id here\n👍|CAACAgIAAx-good"
+    telegram = Telegram(telegram_config(bot_api.url, stickers=lines))
+    assert telegram.stickers() == (Sticker("CAACAgIAAx-thanks", "🙏"), Sticker("CAACAgIAAx-good", "👍"))

@@ -14,6 +14,7 @@ from connectors import registry
 from connectors.contract import (
     Address,
     ChannelConfig,
+    Contact,
     File,
     InboundRating,
     InboundRemoval,
@@ -21,6 +22,7 @@ from connectors.contract import (
     OutcomeUnknown,
     OutFile,
     PermanentFailure,
+    Place,
     Raw,
     SurveyAsk,
     Template,
@@ -194,3 +196,18 @@ def test_addresses_have_one_spelling(typed: str, kept: str) -> None:
     assert made().normalise(typed) == kept
     with pytest.raises(ValueError, match="phone number"):
         made().normalise("Lan")
+
+
+def test_a_place_and_a_contact_go_out_as_what_they_are(graph):
+    made(graph).send(out("", shared=Place(10.776889, 106.700806, "Sao Mai", "12 Lý Thường Kiệt")))
+    made(graph).send(out("Số của shop ạ", shared=Contact("Sao Mai", "+842473082686")))
+    place, words, card = graph.sent()
+    spot = {"latitude": 10.776889, "longitude": 106.700806, "name": "Sao Mai", "address": "12 Lý Thường Kiệt"}
+    assert place["type"] == "location" and place["location"] == spot
+    assert words["text"]["body"] == "Số của shop ạ"
+    assert card["contacts"] == [
+        {
+            "name": {"formatted_name": "Sao Mai", "first_name": "Sao Mai"},
+            "phones": [{"phone": "+842473082686", "type": "WORK"}],
+        }
+    ]
