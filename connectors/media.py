@@ -23,11 +23,13 @@ def fetch(
     base: str,
     limit_bytes: int = MAX_BYTES,
     headers: Mapping[str, str] | None = None,
+    denied: str = GONE,
 ) -> File:
     """`file` with its bytes, or with `problem` saying why not. Raises TemporaryFailure.
 
     `hosts`: names (and everything below them) the far side keeps files on; besides them only the host of `base`,
-    the address its API is configured at. Redirects are not followed; private addresses are refused by `Web`.
+    the address its API is configured at. Redirects are not followed, so `headers` (a login)
+    reach nobody else; `denied` says that they are refused. Private addresses are refused by `Web`.
     """
     too_large = f"The file is larger than {limit_bytes // 2**20} MB."
     if file.size_bytes > limit_bytes:
@@ -46,6 +48,8 @@ def fetch(
     status, data = answer
     if status == 429 or status >= 500:
         raise TemporaryFailure(f"{name} does not hand out the file right now (HTTP {status}).")
+    if status in (401, 403):
+        return replace(file, problem=denied.format(name))
     if status != 200:
         return replace(file, problem=GONE.format(name))
     return replace(file, data=data, size_bytes=len(data), problem="")

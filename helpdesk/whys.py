@@ -42,6 +42,7 @@ SENTENCES = (
     N_("The form was sent faster than anybody types."),
     N_("The conversation on this channel goes on."),
     N_("The customer went on here from the chat, by its own link."),
+    N_("They followed a link that was handed to this customer."),
     N_("The answer was not read in the chat."),
     N_("The visitor asked for answers by mail."),
     N_("The visitor asked for it in the chat."),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -23,6 +25,9 @@ from connectors.contract import (
 from connectors.phone import events, note
 from connectors.phone.numbers import e164, region_of
 
+ADDRESS_SECRET = re.compile(r"[A-Za-z0-9_.~-]{20,200}")
+HEADER = re.compile(r"([A-Za-z][A-Za-z0-9-]{0,60}):[ ]*([\x21-\x7e][\x20-\x7e]{0,2000})")
+DENIED = "The phone system asks for a login for its recordings, or for another one."
 MAX_RECORDING_BYTES = 100 * 1024 * 1024
 SOUNDS = {"mp3": "audio/mpeg", "wav": "audio/wav", "ogg": "audio/ogg", "m4a": "audio/mp4", "webm": "audio/webm"}
 
@@ -41,6 +46,8 @@ class Phone(Connector):
         "Has your phone system webhooks? Choose Stringee, or the generic webhook for any other, make up a "
         "webhook secret, and save.",
         "Paste the address shown here into the phone system: for Stringee as event URL, with the same signing secret.",
+        "A phone system that can only open an address takes a secret in the address: have it open the address shown here with "
+        "?token=…&event=hangup&callId=…&from=…&to=…&cause=… behind it, filled in by its own variables.",
         "Each agent enters their extension under Profile, so that a call shows on the right screen.",
         "Call the number: the caller appears on the screen. Let it ring out: a ticket with a task to call "
         "back appears.",
@@ -66,11 +73,29 @@ class Phone(Connector):
             help="What the phone system signs its calls with, or sends as X-Webhook-Secret.",
         ),
         Setting(
+            "address_secret",
+            "Secret in the address",
+            "secret",
+            help="Only for a phone system that cannot do better than open an address (GET): it ends with &token= and this. "
+            "At least 20 letters and digits, not the webhook secret.",
+        ),
+        Setting(
             "recordings_from",
             "Keep recordings from",
             "lines",
+            guards_secrets=True,
+            group="Recordings",
             help="Host names, one a line, or whole addresses (http://10.0.0.5:8080). Recordings there are fetched and kept "
             "with the ticket; any other is only linked to.",
+        ),
+        Setting("recordings_user", "User for recordings", group="Recordings", help="Where they need a login."),
+        Setting("recordings_password", "Password for recordings", "secret", group="Recordings"),
+        Setting(
+            "recordings_secret_header",
+            "Header for recordings",
+            "secret",
+            group="Recordings",
+            help="Where they need a key instead, the whole line: Authorization: Bearer …",
         ),
     )
 
@@ -84,11 +109,28 @@ class Phone(Connector):
     def read(self, form: Mapping[str, Any]) -> InboundMessage:
         return note.read(form, self.region)
 
+    def check(self) -> Mapping[str, str]:
+        secret, header = str(self.config.get("address_secret")), str(self.config.get("recordings_secret_header"))
+        short = secret and not ADDRESS_SECRET.fullmatch(secret)
+        same = secret and secret == str(self.config.get("webhook_secret"))
+        told = {
+            "address_secret": "Choose at least 20 letters and digits, other than the webhook secret."
+            if short or same
+            else "",
+            "recordings_secret_header": ""
+            if not header or HEADER.fullmatch(header.strip())
+            else "Write it as Name: value.",
+        }
+        return {name: sentence for name, sentence in told.items() if sentence}
+
     def accept(self, request: WebRequest) -> Accepted:
         provider = str(self.config.get("provider", "none"))
         if provider not in ("generic", "stringee"):
             raise Refused(401, "No phone system is set up for this channel.")
-        events.verify(provider, str(self.config.get("webhook_secret")), request)
+        if request.method == "GET" and provider == "generic":
+            events.verify_address(str(self.config.get("address_secret")), request)
+        else:
+            events.verify(provider, str(self.config.get("webhook_secret")), request)
         return Accepted((events.raw(provider, request),), body="{}", content_type="application/json")
 
     def parse(self, raw: Raw) -> Sequence[Inbound]:
@@ -109,10 +151,29 @@ class Phone(Connector):
         """One that is not there is not ready yet."""
         base, hosts = self._places(file.ref)
         limit = min(MAX_RECORDING_BYTES, self.config.max_message_bytes)
-        found = media.fetch("The phone system", file, self.config, hosts, base=base, limit_bytes=limit)
+        found = media.fetch(
+            "The phone system",
+            file,
+            self.config,
+            hosts,
+            base=base,
+            limit_bytes=limit,
+            headers=self._login(),
+            denied=DENIED,
+        )
         if found.problem == media.GONE.format("The phone system"):
             raise TemporaryFailure("The phone system does not have the recording yet.")
         return found
+
+    def _login(self) -> dict[str, str]:
+        """For the admitted places only: `media.fetch` asks nobody else and follows no redirect."""
+        header = HEADER.fullmatch(str(self.config.get("recordings_secret_header")).strip())
+        if header:
+            return {header[1].lower(): header[2]}
+        user, password = str(self.config.get("recordings_user")), str(self.config.get("recordings_password"))
+        if not user and not password:
+            return {}
+        return {"authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
 
     def _places(self, url: str) -> tuple[str, tuple[str, ...]]:
         """The entered address that `url` lies at, if any, and the host names."""

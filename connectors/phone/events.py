@@ -1,7 +1,8 @@
 """Calls reported by a phone system. Two spellings of the same story:
 
 generic   {"event": "newCall" | "answer" | "hangup", "from", "to", "direction": "in" | "out", "callId", "cause",
-          "answeringNumber", "duration"}, as JSON or form; signed by X-Signature-256 or carrying X-Webhook-Secret
+          "answeringNumber", "duration"}, as JSON or form; signed by X-Signature-256 or carrying X-Webhook-Secret.
+          Or the same names in the address of a GET, with a secret of its own as `token`
 stringee  {"call_status": "ringing" | "answered" | "ended", "call_id", "from": {"number"}, "to": {"number"},
           "answerDuration", …}, signed by X-STRINGEE-SIGNATURE
 
@@ -26,6 +27,8 @@ from connectors.phone.note import summary
 from connectors.phone.numbers import e164, hidden
 
 MAX_EVENT_BYTES = 64 * 1024
+MAX_ADDRESS = 8 * 1024
+TOKEN = "token"  # noqa: S105 - the parameter's name
 _GENERIC: Mapping[str, Literal["ringing", "answered", "ended", ""]] = {
     "newCall": "ringing",
     "answer": "answered",
@@ -64,10 +67,29 @@ def verify(provider: str, secret: str, request: WebRequest) -> None:
         raise Refused(401, "The signature is wrong or missing.")
 
 
+def verify_address(secret: str, request: WebRequest) -> None:
+    """The same for a GET, which some phone systems can only make. Raises `Refused`.
+
+    An address is written down by proxies and seen by whoever sets it up, so its secret opens nothing but this, and no
+    browser is let in with it: a link that somebody opens, or a page that embeds it, must not make a call.
+    """
+    if not secret:
+        raise Refused(401, "This channel has no secret for addresses, so it takes no GET.")
+    if any(name.startswith("sec-fetch-") for name in request.headers) or "purpose" in request.headers:
+        raise Refused(403, "This address is for a phone system, not for a browser.")
+    if not hmac.compare_digest(secret.encode(), request.query.get(TOKEN, "").encode("utf-8", "replace")):
+        raise Refused(401, "The token in the address is wrong or missing.")
+    if sum(len(k) + len(v) for k, v in request.query.items()) > MAX_ADDRESS:
+        raise Refused(413, "The call event is too large.")
+
+
 def raw(provider: str, request: WebRequest) -> Raw:
-    """The event with an id that is the same when it is delivered again."""
+    """The event with an id that is the same when it is delivered again. Without the token of an address."""
     try:
-        event = _fields(request.body, request.headers.get("content-type", ""))
+        if request.method == "GET":
+            event: dict[str, Any] = {k: v for k, v in request.query.items() if k != TOKEN}
+        else:
+            event = _fields(request.body, request.headers.get("content-type", ""))
         told = _told(provider, event)
     except Unparseable as error:
         raise Refused(400, str(error)) from None

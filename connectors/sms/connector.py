@@ -31,7 +31,7 @@ MAX_LENGTH = 1600
 class Sms(Connector):
     channel: ClassVar[str] = "sms"
     label: ClassVar[str] = "SMS"
-    icon: ClassVar[str] = "message-2"
+    icon: ClassVar[str] = "device-mobile-message"
     identity_kind: ClassVar[str] = "phone"
     starts: ClassVar[bool] = True
     counts: ClassVar[str] = "sms"  # the composer shows how many SMS a text is

@@ -21,7 +21,7 @@ from helpdesk.errors import Conflict, Forbidden, Invalid, NotFound, TooLarge
 from helpdesk.extensions import db
 from helpdesk.forms import LANGUAGES, Problems, typed
 from helpdesk.models import Attachment, Customer, now
-from helpdesk.services import channels, customers, files, held, preferred, replies, search, ways
+from helpdesk.services import channels, customers, files, held, preferred, replies, search, start_links, ways
 from helpdesk.unit_of_work import unit_of_work
 
 FIELDS: dict[str, Any] = {
@@ -102,6 +102,7 @@ def _shown(form: dict[str, Any], chosen: Chosen) -> dict[str, Any]:
         "ways": options,
         "way": value or (wanted[0].value if wanted else ""),
         "kind": kind,
+        "start_links": start_links.of_customer(db.session(), chosen.customer) if chosen.customer else [],
         "languages": LANGUAGES,
         "attached": _attached(form["attachment"]),
         "can_send": any(issubclass(registry.kind(c.kind), Sends) for c in channels.every(db.session)),

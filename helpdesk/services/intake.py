@@ -142,8 +142,8 @@ def _take(
     decision = decide(work.session, channel, connector, inbound, identity)
     if agent is not None and decision.how == "new":
         decision = replace(decision, reason=forwards.REASON)
-    if decision.same_person and decision.ticket is not None:
-        identities.adopt(work, identity, decision.ticket.customer_id, reason=decision.reason)
+    if decision.owner_id is not None:
+        identities.adopt(work, identity, decision.owner_id, reason=decision.reason)
     joined = decision.ticket if decision.how == "joins" else None
     opened = joined is None
     ticket = (

@@ -17,13 +17,14 @@ from sqlalchemy.orm import Session
 
 from connectors.contract import Connector, InboundMessage
 from helpdesk.database import rows
-from helpdesk.models import Channel, Delivery, Identity, Message, Recipient, Ticket, now
+from helpdesk.models import Channel, Customer, Delivery, Identity, Message, Recipient, Ticket, now
 from helpdesk.services import foresight, quoting
 from helpdesk.signing import SIGNATURE_LENGTH, Keyring
 
 How = Literal["new", "joins", "follows"]
 _REPLY_TOKEN = re.compile(rf"\+t(\d{{1,12}})-([a-z2-7]{{{SIGNATURE_LENGTH}}})@", re.IGNORECASE)
 _CONTINUE = re.compile(rf"^c(\d{{1,12}})-(\d{{1,8}})-([a-z2-7]{{{SIGNATURE_LENGTH}}})$")
+_INVITED = re.compile(rf"^p(\d{{1,12}})-(\d{{1,8}})-([a-z2-7]{{{SIGNATURE_LENGTH}}})$")
 _OWN_ID = re.compile(rf"^hd\.(\d{{1,12}})\.(\d{{1,12}})\.([a-z2-7]{{{SIGNATURE_LENGTH}}})@", re.IGNORECASE)
 _SUBJECT_NUMBER = re.compile(r"\[#(\d{1,10})\]|(?:^|\s)#(\d{3,10})\b")
 MAX_IDS = 60
@@ -38,7 +39,7 @@ class Decision:
     ticket: Ticket | None = None
     reason: str = ""
     other_sender: bool = False
-    same_person: bool = False  # the customer of `ticket` went on from another channel
+    owner_id: int | None = None  # the customer who went on, or began, from another channel by a link of ours
 
 
 @dataclass(frozen=True)
@@ -76,14 +77,51 @@ def _continued(session: Session, keyring: Keyring, token: str, identity: Identit
     begun = session.get(Ticket, int(found[1]))
     if named is None or begun is None or begun.customer_id != named.ticket.customer_id:
         return named  # its ticket went into another customer's: an agent says who this is
-    # A link that was passed on: the customer has an account there already, so this is somebody else.
+    return replace(named, same_person=not _there_already(session, begun.customer_id, identity))
+
+
+def _there_already(session: Session, customer_id: int, identity: Identity) -> bool:
+    """Has the customer another account there? Then the link was passed on, and this is somebody else."""
     another = select(Identity.id).where(
-        Identity.customer_id == begun.customer_id,
+        Identity.customer_id == customer_id,
         Identity.kind == identity.kind,
         Identity.scope == identity.scope,
         Identity.id != identity.id,
     )
-    return replace(named, same_person=session.scalar(another.limit(1)) is None)
+    return session.scalar(another.limit(1)) is not None
+
+
+def customer_token(keyring: Keyring, customer_id: int, at: datetime, *, hours: int) -> str:
+    """What a link carries that is handed to a customer before there is a ticket; 64 letters at most."""
+    hour = int(at.timestamp()) // 3600 + hours
+    return f"p{customer_id}-{hour}-{keyring.sign('invited', f'{customer_id}.{hour}')}"
+
+
+def _invited(session: Session, token: str, identity: Identity) -> Decision | None:
+    """A customer who followed such a link: the conversation that is open with them, or a new one of theirs."""
+    found = _INVITED.match(token)
+    keyring: Keyring = current_app.extensions["keyring"]
+    if found is None or int(found[2]) * 3600 < now().timestamp():
+        return None
+    if not keyring.verify("invited", f"{found[1]}.{found[2]}", found[3]):
+        return None
+    customer = session.get(Customer, int(found[1]))
+    if customer is not None and customer.merged_into_id is not None:
+        customer = session.get(Customer, customer.merged_into_id)
+    if customer is None or _there_already(session, customer.id, identity):
+        return None
+    latest = session.scalar(
+        select(Ticket)
+        .where(Ticket.customer_id == customer.id, Ticket.shelf.in_(("open", "snoozed")))
+        .order_by(Ticket.last_activity_at.desc())
+        .limit(1)
+    )
+    return Decision(
+        "joins" if latest else "new",
+        latest,
+        "They followed a link that was handed to this customer.",
+        owner_id=customer.id,
+    )
 
 
 def decide(
@@ -94,6 +132,9 @@ def decide(
         decision = _admit(session, named, inbound, identity)
         if decision is not None:
             return decision
+    invited = _invited(session, inbound.evidence.token, identity)
+    if invited is not None and not _wrote(session, identity):
+        return invited
     if connector.continuous:
         return _continue(session, channel, identity)
     return Decision("new", reason="Nothing in it points to an earlier ticket.")
@@ -170,6 +211,11 @@ def _by_subject(session: Session, inbound: InboundMessage, identity: Identity) -
     return _Named(ticket, f"Its subject names ticket #{ticket.number}, and the sender takes part in it.", signed=False)
 
 
+def _wrote(session: Session, identity: Identity) -> bool:
+    """Is the address known by itself? Then its conversations go on where they are."""
+    return session.scalar(select(Message.id).where(Message.identity_id == identity.id).limit(1)) is not None
+
+
 def follow_merges(session: Session, ticket: Ticket | None) -> Ticket | None:
     for _ in range(20):
         if ticket is None or ticket.merged_into_id is None:
@@ -202,15 +248,16 @@ def _admit(session: Session, named: _Named, inbound: InboundMessage, identity: I
     forged = "fail" in (dmarc, spf) and dmarc != "pass"
     if not known and not named.signed:
         return None
+    owner = named.ticket.customer_id if named.same_person else None
     reason = named.reason
     if forged and known:
         reason += " The sender's mail server did not confirm it (SPF or DMARC failed)."
     if named.ticket.status == "closed" and named.ticket.shelf not in ("spam", "trash"):  # a ticket of the sender's own
         reason += " That ticket is closed, so this is its follow-up."
-        return Decision("follows", named.ticket, reason, forged, named.same_person)
+        return Decision("follows", named.ticket, reason, forged, owner)
     if not known:
         reason += " The sender is not known in this ticket; accept or split it off."
-    return Decision("joins", named.ticket, reason, not known or forged, named.same_person)
+    return Decision("joins", named.ticket, reason, not known or forged, owner)
 
 
 _LAST = (

@@ -11,7 +11,8 @@ from sqlalchemy import select, update
 
 from helpdesk import realtime
 from helpdesk.extensions import db
-from helpdesk.models import Agent, Channel, FollowUpTask, LiveCall, Message, OutboxRow, Ticket, now
+from helpdesk.models import Agent, Channel, FollowUpTask, Inbound, LiveCall, Message, OutboxRow, Ticket, now
+from helpdesk.services import channels
 from helpdesk.unit_of_work import unit_of_work
 from tests.connectors.kits import phone_signature
 from tests.servers.receiver import Receiver
@@ -159,6 +160,23 @@ def test_a_missed_call_is_a_ticket_with_one_task_to_call_back(make: Any, tell: A
     assert task.note and task.due_at > task.created_at and cards(make, agent) == ""
 
 
+def test_a_phone_system_that_only_opens_addresses_reports_a_missed_call(client: Any, line: Any, drain: Any) -> None:
+    with unit_of_work() as work:
+        channels.update(work, work.session.get_one(Channel, line.id), {"address_secret": "address-canary-0123456789"})
+    event = {"event": "hangup", "callId": "c1", "from": LAN, "to": "02473082686", "cause": "noAnswer"}
+    asked = {**event, "token": "address-canary-0123456789"}
+    assert client.get(f"/hooks/{line.key}", query_string=event).status_code == 401
+    assert client.get(f"/hooks/{line.key}", query_string=asked, headers={"Sec-Fetch-Site": "none"}).status_code == 403
+    assert client.head(f"/hooks/{line.key}", query_string=asked).status_code == 401
+    assert db.session.query(Inbound).count() == 0
+    for _ in range(2):
+        assert client.get(f"/hooks/{line.key}", query_string=asked).status_code == 200
+    drain()
+    db.session.rollback()
+    assert db.session.query(Message).one().call["outcome"] == "missed"
+    assert db.session.query(FollowUpTask).one().kind == "callback"
+
+
 @pytest.mark.parametrize("order", [("newCall", "answer", "hangup"), ("hangup", "answer", "newCall"), ("hangup",) * 3])
 def test_news_in_any_order_end_in_the_same_place(tell: Any, agent: Any, order: tuple[str, ...]) -> None:
     for event in order:
@@ -235,6 +253,51 @@ def test_a_recording_that_is_not_ready_is_asked_for_again(tell: Any, line: Any, 
     drain("reactions")
     db.session.rollback()
     assert [a.content_type for a in db.session.query(Message).one().attachments] == ["audio/wav"]
+
+
+@pytest.mark.parametrize(
+    ("login", "sent"),
+    [
+        ({"recordings_user": "desk", "recordings_password": "canary"}, {"authorization": "Basic ZGVzazpjYW5hcnk="}),
+        ({"recordings_secret_header": "X-Api-Key: canary"}, {"x-api-key": "canary"}),
+    ],
+)
+def test_a_recording_behind_a_login_is_fetched_with_it(
+    make: Any, tell: Any, line: Any, pbx: Receiver, login: dict[str, str], sent: dict[str, str]
+) -> None:
+    with unit_of_work(actor="system") as work:
+        channels.update(
+            work,
+            work.session.get_one(Channel, line.id),
+            {"recordings_from": pbx.url, **login, "webhook_secret": SECRET},
+        )
+    pbx.answers = [(200, b"ID3")]
+    tell("hangup", cause="normalClearing", answeringNumber="9", duration=30, recordingUrl=f"{pbx.url}/r.mp3")
+    (got,) = pbx.came
+    assert sent.items() <= got.headers.items()
+    (kept,) = db.session.query(Message).one().attachments
+    assert kept.size_bytes == 3
+    page = make.client(make.agent("admin", locale="en")).get("/tickets/1001").get_data(as_text=True)
+    assert "canary" not in page
+
+
+@pytest.mark.parametrize(("status", "says"), [(302, "no longer"), (401, "asks for a login")])
+def test_a_login_goes_to_nobody_else_and_a_refused_one_is_said(
+    tell: Any, line: Any, pbx: Receiver, status: int, says: str
+) -> None:
+    login = {"recordings_user": "desk", "recordings_password": "canary"}
+    with unit_of_work(actor="system") as work:
+        channels.update(
+            work,
+            work.session.get_one(Channel, line.id),
+            {"recordings_from": pbx.url, **login, "webhook_secret": SECRET},
+        )
+    pbx.answers = [(status, b"")] * 3
+    tell("hangup", cause="normalClearing", answeringNumber="9", duration=30, recordingUrl=f"{pbx.url}/r.mp3")
+    assert [post.path for post in pbx.came] == ["/r.mp3"], "a redirect is not followed"
+    problems = [a.problem for a in db.session.query(Message).one().attachments]
+    # What a redirect hides may still come: it is asked for again, like one that is not ready.
+    assert problems == [] if status == 302 else says in problems[0]
 
 
 @pytest.mark.parametrize("url", ["https://elsewhere.example/r.mp3", "http://10.0.0.1/r.mp3", "http://localhost/r.mp3"])

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, current_app
 from sqlalchemy import func, select, update
 
 from connectors.contract import Address, Evidence
@@ -29,6 +29,7 @@ from helpdesk.models import (
 from helpdesk.public import widget_face
 from helpdesk.services import merging, replies
 from helpdesk.services import settings as desk_settings
+from helpdesk.services.threading import customer_token
 from helpdesk.unit_of_work import unit_of_work
 from tests.public.test_widget import SHOP, Visitor, answer
 
@@ -296,6 +297,50 @@ def test_an_agent_hands_out_a_link_that_leads_into_the_ticket(make: Any, bot: Ch
     message = db.session.get_one(Message, outcome.message_id)
     assert (message.customer_id, message.other_sender) == (ticket.customer_id, False)
     assert "t.me" not in browser.get(f"/tickets/{ticket.number}/side").text, "they are there now"
+
+
+def test_new_message_has_such_a_link_and_it_finds_the_conversation(make: Any, bot: Channel) -> None:
+    make.channel("email", config={"address": "shop@desk.example"})
+    lan = make.customer("Lan", email="lan@khach.example")
+    with unit_of_work() as work:
+        work.session.get_one(Channel, bot.id).settings = {"bot_name": "@doi_gio_bot"}
+    browser = make.client(make.agent("admin", locale="en"))
+    page = browser.get(f"/new/message?customer={lan.id}").text
+    found = re.search(r'data-copy-link="https://t.me/doi_gio_bot\?start=([\w-]{1,64})"', page)
+    assert found is not None
+    token = found[1]
+    assert "t.me" not in browser.get("/new/message").text, "nobody is chosen yet"
+
+    sent = browser.post("/new/message", data={"customer": lan.id, "way": _way_of(page), "text": "Hello Lan"})
+    number = int(sent.location.rpartition("/")[2])
+    outcome = start(make, bot, token)
+    message = db.session.get_one(Message, outcome.message_id)
+    assert db.session.get_one(Ticket, outcome.ticket_id).number == number
+    assert (message.customer_id, message.other_sender, count(Customer)) == (lan.id, False, 1)
+    assert "t.me" not in browser.get(f"/new/message?customer={lan.id}").text, "they are there now"
+
+    passed_on = start(make, bot, token, number="778")
+    assert db.session.get_one(Message, passed_on.message_id).customer_id != lan.id
+    assert passed_on.ticket_id != outcome.ticket_id
+
+
+def test_followed_before_anybody_wrote_it_begins_a_ticket_of_the_customer(make: Any, bot: Channel) -> None:
+    lan = make.customer("Lan", phone="+84912345678")
+    token = customer_token(current_app.extensions["keyring"], lan.id, now(), hours=1)
+    assert len(token) <= 64
+    outcome = start(make, bot, token)
+    assert outcome.kind == "ticket"
+    assert db.session.get_one(Ticket, outcome.ticket_id).customer_id == lan.id
+    kind, hour, signature = token.split("-")
+    for n, bad in enumerate((f"p999-{hour}-{signature}", f"{kind}-{int(hour) + 1}-{signature}", token[:-1] + "a1")):
+        other = start(make, bot, bad, number=f"90{n}")
+        assert db.session.get_one(Ticket, other.ticket_id).customer_id != lan.id
+
+
+def _way_of(page: str) -> str:
+    found = re.search(r'name="way" value="(\d+:\d+)"', page)
+    assert found is not None
+    return found[1]
 
 
 def test_somebody_known_who_follows_the_link_keeps_their_profile(visitor: Visitor, make: Any, bot: Channel) -> None:

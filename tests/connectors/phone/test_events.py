@@ -136,3 +136,63 @@ def test_a_call_of_ours_is_theirs_to_find():
              "cause": "noAnswer"}  # fmt: skip
     found, _live = phone("generic").parse(Raw("1", json.dumps(event).encode()))
     assert (found.sender.value, found.call["outcome"]) == ("+84912345678", "no_answer")
+
+
+# --- a phone system that can only open an address ------------------------------------------------------------
+
+ADDRESS_SECRET = "address-canary-0123456789"
+HANGUP = {"event": "hangup", "callId": "c-1", "from": "0912345678", "to": "02473082686", "cause": "noAnswer"}
+
+
+def by_address(query: dict[str, str], provider: str = "generic", method: str = "GET", **headers: str) -> list[Raw]:
+    settings = {"provider": provider, "webhook_secret": "phone-canary-1", "address_secret": ADDRESS_SECRET}
+    connector = Phone(ChannelConfig(1, "phone-1", "Hotline", settings))
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return list(connector.accept(WebRequest(method, named, b"", query)).raws)
+
+
+def test_the_same_event_by_get_is_the_same_call_and_its_token_is_not_kept():
+    (raw,) = by_address({**HANGUP, "token": ADDRESS_SECRET})
+    body = json.dumps(HANGUP).encode()
+    posted = phone("generic").accept(call(body, x_webhook_secret="phone-canary-1")).raws[0]
+    assert (raw.external_id, raw.body) == (posted.external_id, posted.body)
+    assert b"canary" not in raw.body
+    found, _live = phone("generic").parse(raw)
+    assert isinstance(found, InboundMessage) and found.call["outcome"] == "missed"
+
+
+@pytest.mark.parametrize(
+    ("changes", "headers", "status"),
+    [
+        ({"token": ""}, {}, 401),
+        ({"token": "phone-canary-1"}, {}, 401),  # the webhook secret opens no address
+        ({"token": ADDRESS_SECRET + "x"}, {}, 401),
+        ({"token": "", "x": "1"}, {"x_webhook_secret": "phone-canary-1"}, 401),
+        ({}, {"sec_fetch_mode": "navigate", "sec_fetch_site": "none"}, 403),  # somebody opened the link
+        ({}, {"purpose": "prefetch"}, 403),
+        ({"callId": ""}, {}, 400),
+        ({"note": "x" * 9000}, {}, 413),
+    ],
+)
+def test_an_address_without_its_secret_or_in_a_browser_reports_nothing(changes, headers, status):
+    with pytest.raises(Refused) as refused:
+        by_address({**HANGUP, "token": ADDRESS_SECRET, **changes}, **headers)
+    assert refused.value.status == status
+
+
+def test_an_address_is_taken_only_where_a_secret_for_it_was_set():
+    with pytest.raises(Refused):
+        phone("generic").accept(WebRequest("GET", {}, b"", {**HANGUP, "token": ""}))
+    for provider, method in (("stringee", "GET"), ("generic", "HEAD")):
+        with pytest.raises(Refused):
+            by_address({**HANGUP, "token": ADDRESS_SECRET}, provider, method)
+
+
+def test_a_short_secret_for_addresses_is_refused_beside_its_field():
+    def told(**settings: str) -> list[str]:
+        return list(Phone(ChannelConfig(1, "p", "P", {"webhook_secret": "w" * 24, **settings})).check())
+
+    assert told(address_secret="short") == ["address_secret"]
+    assert told(address_secret="w" * 24) == ["address_secret"]
+    assert told(recordings_secret_header="Bearer x") == ["recordings_secret_header"]
+    assert told(address_secret=ADDRESS_SECRET, recordings_secret_header="Authorization: Bearer x") == []
