@@ -65,7 +65,7 @@ def writer_engine(settings: Settings) -> Engine:
     return engine
 
 
-def _sqlite(engine: Engine, begin: str, *, query_only: bool) -> None:
+def _sqlite(engine: Engine, words: str, *, query_only: bool) -> None:
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
@@ -81,18 +81,64 @@ def _sqlite(engine: Engine, begin: str, *, query_only: bool) -> None:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Any) -> None:
-        connection.exec_driver_sql(begin)
+        wanted = "FULL" if connection.get_execution_options().get("lasting", True) else "NORMAL"
+        if connection.info.get("synchronous", "FULL") != wanted:  # SQLite takes it between transactions only
+            connection.exec_driver_sql(f"PRAGMA synchronous={wanted}")
+            connection.info["synchronous"] = wanted
+        connection.exec_driver_sql(words)
 
 
-@contextmanager
-def write_lock(path: Path | None) -> Iterator[None]:
-    """One writer at a time over all processes, first come first served as flock gives it. None: no lock needed."""
-    if path is None:
-        yield
-        return
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(fd)
+def begin(session: Any, *, lasting: bool) -> None:
+    """Begin the session's transaction. Not `lasting`: it ends without waiting for the disk, and a power cut may forget
+    it; the next one that waits brings it there, too."""
+    connection = session.connection(execution_options={"lasting": lasting})
+    if not lasting and connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
+
+
+class WriteLock:
+    """One writer at a time over all processes, each in its turn. Without a path there is nothing to lock.
+
+    Whoever waits for the lock holds the place next to it meanwhile: so who gives it back and wants it again at once comes
+    after them, and who has it can see that it is wanted.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        if self.path is None:
+            yield
+            return
+        lock = _open(self.path)
+        try:
+            with self._next() as next_:
+                fcntl.flock(next_, fcntl.LOCK_EX)
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
+
+    def wanted(self) -> bool:
+        """For who holds it: does somebody else wait?"""
+        if self.path is None:
+            return False
+        with self._next() as next_:
+            try:
+                fcntl.flock(next_, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
+    @contextmanager
+    def _next(self) -> Iterator[int]:
+        place = _open(f"{self.path}.next")
+        try:
+            yield place
+        finally:
+            os.close(place)
+
+
+def _open(path: Path | str) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

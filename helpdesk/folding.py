@@ -82,13 +82,13 @@ def clean(text: str) -> str:
     return nfc(text)
 
 
-BIDI = dict.fromkeys(map(ord, "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f"))
+_BIDI = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f]")
 
 
 def one_line(text: str, limit: int = 500) -> str:
     """A name or subject safe to show and to put in a header: one line, no control or direction characters."""
     text = " ".join(text.replace("\x00", " ").split())[: 4 * limit]  # of a long mail only its beginning is looked at
-    text = clean(text).translate(BIDI)
+    text = _BIDI.sub("", clean(text))
     if not text.isprintable():
         text = "".join(c if c.isprintable() else " " for c in text)
     return " ".join(text.split())[:limit]

@@ -18,7 +18,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from flask import Flask, current_app
@@ -31,7 +30,7 @@ from sqlalchemy.orm import Session
 
 from helpdesk import access, newcomers, realtime, wakeups
 from helpdesk.config import Settings
-from helpdesk.database import rows, write_lock, writer_engine
+from helpdesk.database import WriteLock, begin, rows, writer_engine
 from helpdesk.errors import Unavailable
 from helpdesk.events import Event
 from helpdesk.extensions import db
@@ -40,6 +39,7 @@ from helpdesk.models import EventRow, Grant, Message, OutboxRow, Ticket, now
 
 log = logging.getLogger(__name__)
 
+TURN_S = 0.02
 EVENT_LOCK = 0x68656C70  # pg_advisory_xact_lock key: "help"
 
 Now = Callable[["UnitOfWork", Event], None]
@@ -80,11 +80,13 @@ class UnitOfWork:
     session: Session
     actor: str
     listeners: Listeners
+    wanted: Callable[[], bool]  # does somebody else wait to write?
     now: datetime = field(default_factory=now)
     recorded: list[Recorded] = field(default_factory=list)
     outbox: list[dict[str, Any]] = field(default_factory=list)
     after: list[Callable[[], None]] = field(default_factory=list)
     _heard: int = 0
+    _began: float = field(default_factory=time.monotonic)
     _covered: dict[str, int] = field(default_factory=dict)
     _about: dict[int, tuple[int, list[str]]] = field(default_factory=dict)
 
@@ -123,6 +125,10 @@ class UnitOfWork:
             return False
         self._covered[key] = len(self.recorded)
         return True
+
+    def has_had_its_turn(self) -> bool:
+        """For work in portions: it holds up somebody who waits to write, and has for long enough."""
+        return time.monotonic() - self._began > TURN_S and self.wanted()
 
     def after_commit(self, act: Callable[[], None]) -> None:
         """Run once the commit is done; must not raise for reasons of the network."""
@@ -261,7 +267,7 @@ class Writers:
     def __init__(self, settings: Settings, listeners: Listeners) -> None:
         self.settings = settings
         self.listeners = listeners
-        self.lock_path: Path | None = settings.data / "write.lock" if settings.sqlite else None
+        self.lock = WriteLock(settings.data / "write.lock" if settings.sqlite else None)
         self._engine: Engine | None = None
 
     @property
@@ -281,16 +287,18 @@ def init_app(app: Flask, settings: Settings, listeners: Listeners) -> None:
 
 
 @contextmanager
-def unit_of_work(actor: str = "system") -> Iterator[UnitOfWork]:
-    """One write transaction. Rolls back on any exception; nothing was heard of it then.
+def unit_of_work(actor: str = "system", *, lasting: bool = True) -> Iterator[UnitOfWork]:
+    """One write transaction. Rolls back on any exception; nothing was heard of it then. Not `lasting`: a power cut may
+    forget it (leases and signs of life, worth nothing afterwards), so that nobody waits for the disk.
 
     Raises Unavailable when the database cannot be reached or stays locked.
     """
     if _current.get() is not None:
         raise RuntimeError("a unit of work is open already; pass it on instead of opening another")
     writers: Writers = current_app.extensions["writers"]
-    with write_lock(writers.lock_path), _Holding(writers.engine, expire_on_commit=False) as session:
-        work = UnitOfWork(session, actor, writers.listeners)
+    with writers.lock.held(), _Holding(writers.engine, expire_on_commit=False) as session:
+        work = UnitOfWork(session, actor, writers.listeners, writers.lock.wanted)
+        begin(session, lasting=lasting)
         token = _current.set(work)
         try:
             yield work

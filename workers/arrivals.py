@@ -16,6 +16,7 @@ from typing import Any
 
 from flask import Flask, current_app
 from sqlalchemy import select, update
+from sqlalchemy.orm import defer
 
 from connectors.contract import (
     Completes,
@@ -62,10 +63,8 @@ def drain() -> int:
     """Until nothing is due; how many raws were worked on."""
     worked = 0
     while not stop.asked.is_set():
-        with unit_of_work() as work:
+        with unit_of_work(lasting=False) as work:
             tasks = outbox.claim(work, "arrivals", CLAIM, holder=f"arrivals:{os.getpid()}")
-        if not tasks:
-            return worked
         arrivals = _load(tasks)
         by_channel: dict[int, list[Arrival]] = {}
         for arrival in arrivals:
@@ -73,6 +72,8 @@ def drain() -> int:
         for channel_id, group in by_channel.items():
             _channel(channel_id, group)
         worked += len(tasks)
+        if len(tasks) < CLAIM:  # what was stored meanwhile has given a wake-up of its own
+            return worked
     return worked
 
 
@@ -99,8 +100,9 @@ def _channel(channel_id: int, group: list[Arrival]) -> None:
     connector = channels.connector_of(channel, db.session())
     groups = [group[start : start + PER_TRANSACTION] for start in range(0, len(group), PER_TRANSACTION)]
     for some in _parsed(connector, groups):
-        _take_in(channel_id, connector, some)
-        breathe()
+        while some:
+            some = some[_take_in(channel_id, connector, some) :]
+            breathe()
 
 
 def _parsed(connector: Connector, groups: list[list[Arrival]]) -> Iterator[list[Arrival]]:
@@ -197,26 +199,35 @@ def _fetched(connector: Connector, file: Any) -> Any:
 # --- taking in -----------------------------------------------------------------------------------------------
 
 
-def _take_in(channel_id: int, connector: Connector, group: list[Arrival]) -> None:
+def _take_in(channel_id: int, connector: Connector, group: list[Arrival], *, ahead: bool = True) -> int:
+    """Take in as many as one transaction may; how many that were: less when somebody else waits to write. `ahead`: what
+    they will ask is asked at once."""
     try:
         with unit_of_work() as work:
             channel = work.session.get_one(Channel, channel_id)
             ids = [arrival.inbound_id for arrival in group]
-            rows = {row.id: row for row in work.session.scalars(select(Inbound).where(Inbound.id.in_(ids)))}
-            if len(group) > 1 and not connector.continuous:
+            found = work.session.scalars(select(Inbound).options(defer(Inbound.body)).where(Inbound.id.in_(ids)))
+            rows = {row.id: row for row in found}
+            if ahead and not connector.continuous:
                 foresight.prepare(work.session, channel, connector, _coming(group, rows))
-            ends = {a.task.id: _one(work, channel, connector, a, rows[a.inbound_id], ids) for a in group}
+            ends: dict[int, End | None] = {}
+            for a in group:
+                ends[a.task.id] = _one(work, channel, connector, a, rows[a.inbound_id], ids)
+                if work.has_had_its_turn():
+                    break
             done = {task_id: end for task_id, end in ends.items() if end is not None}
             if done:
                 work.session.execute(update(Inbound), list(done.values()))
             outbox.finish(work, *done)
-    except Exception:  # the whole transaction failed: one by one, to find the bad one
-        if len(group) == 1:
+        return len(ends)
+    except Exception:  # the whole transaction failed: one by one and step by step, to find the bad one
+        if ahead:
+            for arrival in group:
+                _take_in(channel_id, connector, [arrival], ahead=False)
+        else:
             log.exception("raw refused inbound=%s", group[0].inbound_id)
             _refused(group[0])
-            return
-        for arrival in group:
-            _take_in(channel_id, connector, [arrival])
+        return len(group)
 
 
 def _one(

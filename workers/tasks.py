@@ -21,7 +21,7 @@ def drain(name: str, handlers: Mapping[str, Handler], *, batch: int = 50) -> int
     """Until nothing is due. A handler opens its own unit of work; it may run twice and must not mind."""
     worked = 0
     while not stop.asked.is_set():
-        with unit_of_work() as work:
+        with unit_of_work(lasting=False) as work:
             tasks = outbox.claim(work, name, batch, holder=f"{name}:{os.getpid()}")
         if not tasks:
             return worked

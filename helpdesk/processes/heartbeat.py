@@ -105,7 +105,7 @@ class Heartbeat:
 
     def _write(self, ttl_s: float) -> None:
         try:
-            with unit_of_work() as work:
+            with unit_of_work(lasting=False) as work:
                 leases.beat(work, self.name, ttl_s, self.detail)
         except (Unavailable, SQLAlchemyError, OSError) as error:
             log.warning("no sign of life could be written error=%s", type(error).__name__)

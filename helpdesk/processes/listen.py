@@ -115,7 +115,7 @@ class Listeners:
                 del self.doors[way]
 
     def _renew(self) -> None:
-        with unit_of_work() as work:
+        with unit_of_work(lasting=False) as work:
             for door in self.doors.values():
                 if door.holds and not leases.hold(work, door.lease, self.holder, LEASE_S):
                     door.lost()

@@ -28,6 +28,8 @@ _GREETING = re.compile(
     r"there|team|sir|madam|all|everyone|moi nguoi|cho (hoi|minh hoi|em hoi)|minh|hoi|co|ai|khong|vay)$"
 )
 
+LONGEST_GREETING = 200
+
 
 def is_courtesy(text: str, *, kind: str = "message", files: int = 0) -> bool:
     """A mere "Dạ ok, cảm ơn shop ạ", "thanks!", a sticker or 👍: it asks for nothing."""
@@ -54,10 +56,14 @@ def _only_symbols(text: str) -> bool:
 
 def is_greeting(line: str) -> bool:
     """ "Shop ơi", "Hello team": no line to name a ticket by."""
-    words = re.findall(r"[a-z']+", fold(line))
+    words = re.findall(r"[a-z']+", fold(line[:LONGEST_GREETING]))
     if not words:
         return True
-    return len(words) <= 6 and (all(_GREETING.match(w) for w in words) or bool(_GREETING.match(" ".join(words))))
+    return (
+        len(line) <= LONGEST_GREETING
+        and len(words) <= 6
+        and (all(_GREETING.match(w) for w in words) or bool(_GREETING.match(" ".join(words))))
+    )
 
 
 def meaningful_line(text: str, limit: int = 90) -> str:

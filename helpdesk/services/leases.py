@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import bindparam, delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
+from helpdesk.database import rows
 from helpdesk.models import Lease
 from helpdesk.unit_of_work import UnitOfWork
 
@@ -19,16 +20,20 @@ KEEP_DEAD_FOR = timedelta(hours=1)
 AT_ONCE = timedelta(seconds=1)  # so far in the past ends what must be free now
 
 
+_LEASE: Any = Lease.__table__
+_RENEW = (
+    update(_LEASE)
+    .where(
+        _LEASE.c.name == bindparam("lease"), or_(_LEASE.c.holder == bindparam("by"), _LEASE.c.until < bindparam("now"))
+    )
+    .values(holder=bindparam("by"), until=bindparam("til"), beat_at=bindparam("now"))
+)
+
+
 def hold(work: UnitOfWork, name: str, holder: str, ttl_s: float) -> bool:
     """Take the lease, or renew it. False while somebody else holds it."""
     until = work.now + timedelta(seconds=ttl_s)
-    renewed = work.session.execute(
-        update(Lease)
-        .where(Lease.name == name, or_(Lease.holder == holder, Lease.until < work.now))
-        .values(holder=holder, until=until, beat_at=work.now),
-        execution_options={"synchronize_session": False},
-    )
-    if renewed.rowcount:  # type: ignore[attr-defined]
+    if rows(work.session, _RENEW, lease=name, by=holder, now=work.now, til=until).rowcount:
         return True
     return _insert(work, name, holder, until, {})
 

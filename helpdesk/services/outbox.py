@@ -7,14 +7,45 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, exists, func, or_, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import bindparam, delete, exists, func, literal_column, or_, select, update
+from sqlalchemy.orm import Session
 
+from helpdesk.database import rows
 from helpdesk.models import OutboxRow, now
 from helpdesk.unit_of_work import UnitOfWork
 
 LEASE_S = 45.0
 BACKOFF_S = (5, 30, 120, 300, 900, 3600, 7200, 14400)
+
+
+_ROW: Any = OutboxRow.__table__
+_EARLIER = _ROW.alias()
+_IDS = _ROW.c.id.in_(bindparam("ids", expanding=True))
+_WAITS: Any = literal_column("'due'")  # as text, so that the index of what is due serves it
+_DUE = (_ROW.c.drain == bindparam("drain")) & (_ROW.c.state == _WAITS)
+_CLAIMABLE = (
+    select(_ROW.c["id", "drain", "kind", "payload", "attempts", "lane", "batch"])
+    .where(
+        _DUE,
+        _ROW.c.run_at <= bindparam("now"),
+        or_(_ROW.c.lease_until.is_(None), _ROW.c.lease_until < bindparam("now")),
+        or_(
+            _ROW.c.lane.is_(None),
+            ~exists().where(_EARLIER.c.lane == _ROW.c.lane, _EARLIER.c.state == _WAITS, _EARLIER.c.id < _ROW.c.id),
+        ),
+    )
+    .order_by(_ROW.c.run_at, _ROW.c.id)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True, of=_ROW)
+)
+_LEASE = (
+    update(_ROW)
+    .where(_IDS)
+    .values(lease_until=bindparam("until"), lease_by=bindparam("holder"), attempts=_ROW.c.attempts + 1)
+)
+_RUNNING = select(_ROW.c.batch, func.count()).where(_DUE, _ROW.c.lease_until >= bindparam("now")).group_by(_ROW.c.batch)
+_REMOVE = delete(_ROW).where(_IDS, _ROW.c.dedupe.is_(None))
+_END = update(_ROW).where(_IDS).values(state="done", finished_at=bindparam("now"), lease_until=None, last_error="")
 
 
 @dataclass(frozen=True)
@@ -40,43 +71,22 @@ def claim(
     lease_s: float = LEASE_S,
 ) -> list[Task]:
     """Lease due rows, oldest first: of each lane only the first unfinished one, of each batch at most `per_batch`."""
-    earlier = aliased(OutboxRow)
-    blocked = exists().where(earlier.lane == OutboxRow.lane, earlier.state == "due", earlier.id < OutboxRow.id)
-    statement = (
-        select(OutboxRow)
-        .where(
-            OutboxRow.drain == drain,
-            OutboxRow.state == "due",
-            OutboxRow.run_at <= work.now,
-            or_(OutboxRow.lease_until.is_(None), OutboxRow.lease_until < work.now),
-            or_(OutboxRow.lane.is_(None), ~blocked),
-        )
-        .order_by(OutboxRow.run_at, OutboxRow.id)
-        .limit(limit * 4 if per_batch else limit)
-        .with_for_update(skip_locked=True)
-    )
-    rows = list(work.session.scalars(statement))
+    most = limit * 4 if per_batch else limit
+    found = list(rows(work.session, _CLAIMABLE, drain=drain, now=work.now, most=most))
     if per_batch:
-        rows = _thin(work, drain, rows, per_batch)[:limit]
-    for row in rows:
-        row.lease_until = work.now + timedelta(seconds=lease_s)
-        row.lease_by = holder
-        row.attempts += 1
-    return [Task(r.id, r.drain, r.kind, dict(r.payload), r.attempts, r.lane, r.batch) for r in rows]
+        found = _thin(work, drain, found, per_batch)[:limit]
+    if found:
+        until = work.now + timedelta(seconds=lease_s)
+        ids = [row.id for row in found]
+        rows(work.session, _LEASE, ids=ids, until=until, holder=holder)
+    return [Task(r.id, r.drain, r.kind, dict(r.payload), r.attempts + 1, r.lane, r.batch) for r in found]
 
 
-def _thin(work: UnitOfWork, drain: str, rows: list[OutboxRow], per_batch: int) -> list[OutboxRow]:
-    running: Counter[str | None] = Counter(
-        dict(
-            work.session.execute(
-                select(OutboxRow.batch, func.count())
-                .where(OutboxRow.drain == drain, OutboxRow.state == "due", OutboxRow.lease_until >= work.now)
-                .group_by(OutboxRow.batch)
-            ).all()
-        )
-    )
+def _thin(work: UnitOfWork, drain: str, found: list[Any], per_batch: int) -> list[Any]:
+    under_way = rows(work.session, _RUNNING, drain=drain, now=work.now)
+    running: Counter[str | None] = Counter({row[0]: row[1] for row in under_way})
     chosen = []
-    for row in rows:
+    for row in found:
         if row.batch is None or running[row.batch] < per_batch:
             running[row.batch] += 1
             chosen.append(row)
@@ -94,11 +104,9 @@ def finish(work: UnitOfWork, *task_ids: int) -> None:
     """Done: the row goes, unless its dedupe text must keep a second one away for a while."""
     if not task_ids:
         return
-    mine = OutboxRow.id.in_(task_ids)
-    work.session.execute(delete(OutboxRow).where(mine, OutboxRow.dedupe.is_(None)))
-    work.session.execute(
-        update(OutboxRow).where(mine).values(state="done", finished_at=work.now, lease_until=None, last_error="")
-    )
+    gone = rows(work.session, _REMOVE, ids=task_ids).rowcount
+    if gone < len(task_ids):
+        rows(work.session, _END, ids=task_ids, now=work.now)
 
 
 def postpone(work: UnitOfWork, task_id: int, run_at: datetime, error: str = "") -> None:

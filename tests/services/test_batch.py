@@ -26,7 +26,7 @@ from helpdesk.models import (
     Ticket,
 )
 from helpdesk.services import desk_defaults, intake, listening
-from helpdesk.unit_of_work import unit_of_work
+from helpdesk.unit_of_work import UnitOfWork, unit_of_work
 from tests.services.mails import SHOP, mail
 from workers import arrivals
 
@@ -103,6 +103,24 @@ def test_together_or_one_by_one_it_is_the_same(
     client = make.client(make.agent("admin"))
     for word, found in (("teapot", "Teapot"), ("picture", "Teapot"), ("binh@khach.example", "Bình")):
         assert found in client.get(f"/search?q={word}").text
+
+
+@pytest.mark.parametrize("after", [1, 4])
+def test_a_batch_gives_way_and_goes_on_after(make: Any, monkeypatch: pytest.MonkeyPatch, after: int) -> None:
+    """Somebody waits to write each time: the rest of the batch is taken in by the transactions that follow."""
+    channel = make.channel("email", config=SHOP)
+    turns: list[int] = []
+
+    def had_its_turn(work: Any) -> bool:
+        taken = len([r for r in work.recorded if r.event.type == "message_received"])
+        return taken >= after and not turns.append(taken)
+
+    monkeypatch.setattr(UnitOfWork, "has_had_its_turn", had_its_turn)
+    come(channel, together())
+    assert arrivals.drain() == 9
+    assert turns == [after] * (9 // after)
+    assert rows(select(Inbound.state, func.count()).group_by(Inbound.state)) == [("done", 9)]
+    assert rows(select(Ticket.number, Ticket.message_count).order_by(Ticket.id))[:2] == [(1001, 3), (1002, 2)]
 
 
 def rows_of(model: Any) -> list[int]:
