@@ -21,6 +21,8 @@ import './app/held.js';
 import './app/emoji.js';
 import './app/palette.js';
 import './app/search.js';
+import './app/history.js';
+import './app/quoting.js';
 import './app/keyboard.js';
 import './app/customers.js';
 import './app/calls.js';

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Response, g, jsonify, render_template, request
+from flask_wtf.csrf import generate_csrf
 from sqlalchemy import bindparam, func, select
 
 from helpdesk import access
@@ -68,13 +69,18 @@ def changes() -> Response:
     newest = head()
     if newest < look.after or newest - look.after > 20 * MOST:
         counted = {"counts": _counts(saved=True)} if request.args.get("counts") else {}
-        return jsonify(cursor=newest, reset=True, **counted)
+        return jsonify(agent=g.viewer.agent_id, cursor=newest, reset=True, **counted)
     events = rows(db.session, _EVENTS, after=look.after).all() if newest > look.after else []
     if len(events) > MOST:
-        return jsonify(cursor=newest, reset=True)
+        return jsonify(agent=g.viewer.agent_id, cursor=newest, reset=True)
     cursor = events[-1].seq if events else look.after
     touched = list(dict.fromkeys(e.ticket_id for e in events if e.ticket_id is not None))
-    answer: dict[str, Any] = {"cursor": cursor, "worker": worker_alive(), "notices": _notices()}
+    answer: dict[str, Any] = {
+        "agent": g.viewer.agent_id,
+        "cursor": cursor,
+        "worker": worker_alive(),
+        "notices": _notices(),
+    }
     if touched or request.args.get("counts"):
         answer["counts"] = _counts(saved=bool(request.args.get("counts")))
     seen = _seen(g.viewer, touched)
@@ -88,6 +94,12 @@ def changes() -> Response:
     if look.ticket is not None:
         answer["ticket"] = _ticket_part(look, events)
     return jsonify(answer)
+
+
+@bp.get("/inbox/token")
+def token() -> Response:
+    """JSON: who is signed in here, and the token its posts need: for a page that outlived the session it came with."""
+    return jsonify(agent=g.viewer.agent_id, csrf=generate_csrf())
 
 
 def _counts(*, saved: bool) -> dict[str, int | str]:
@@ -156,6 +168,7 @@ def _ticket_part(look: Looking, events: Sequence[Any]) -> dict[str, Any] | None:
         "from": since,
         "seq": page.thread.newest_seq,
         "status": ticket.status,
+        "shelf": ticket.shelf,
         "tasks": render_template("inbox/_tasks.html", t=page),
         "side": any(e.type in _SIDE for e in about),
     }

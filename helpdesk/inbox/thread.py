@@ -15,6 +15,7 @@ from helpdesk.inbox.happenings import SHOWN, Names, words_of
 from helpdesk.models import Attachment, Channel, Delivery, EventRow, Identity, Message, Recipient, Response
 
 PAGE = 30
+MANY = 200  # at once, where a certain message is looked for or all that changed is painted
 MAX_TEXT = 20_000  # of one message in the thread; the whole is one click away
 
 
@@ -185,7 +186,7 @@ def load(
 ) -> Thread:
     """The newest messages (or those before an id, or from one on), with the events between them, oldest first."""
     if since is not None:
-        limit = 200
+        limit = MANY
         found = rows(session, _SINCE, ticket=ticket_id, since=since, most=limit + 1).all()
     elif before is not None:
         found = rows(session, _BEFORE, ticket=ticket_id, before=before, most=limit + 1).all()

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import current_app, url_for
 from flask_babel import gettext
-from sqlalchemy import bindparam, exists, select
+from sqlalchemy import bindparam, exists, func, select
 from sqlalchemy.orm import Session
 
 from helpdesk import access
@@ -26,10 +26,11 @@ from helpdesk.models import (
     HeldReply,
     Identity,
     Invitation,
+    ReadMark,
     Ticket,
 )
 from helpdesk.models.held import HELD_OPEN
-from helpdesk.services import sla, ticket_merging
+from helpdesk.services import drafts, sla, ticket_merging
 from helpdesk.whys import why
 
 
@@ -58,6 +59,8 @@ class TicketPage:
     begun: list[Begun] = field(default_factory=list)
     assignees: list[int] = field(default_factory=list)
     snoozes: list[tuple[str, str]] = field(default_factory=list)
+    read_seq: int = 0
+    drafts: dict[str, dict[str, Any]] = field(default_factory=dict)  # what the viewer has begun to write
 
     @property
     def send_laters(self) -> list[tuple[str, str]]:
@@ -69,19 +72,31 @@ class TicketPage:
 
 
 def load(
-    session: Session, viewer: Viewer, number: int, *, before: int | None = None, since: int | None = None
+    session: Session,
+    viewer: Viewer,
+    number: int,
+    *,
+    before: int | None = None,
+    since: int | None = None,
+    limit: int = thread.PAGE,
 ) -> TicketPage:
     """Raises NotFound for what the viewer may not see."""
     ticket = access.ticket_by_number(session, viewer, number)
-    return page_of(session, viewer, ticket, before=before, since=since)
+    return page_of(session, viewer, ticket, before=before, since=since, limit=limit)
 
 
 def page_of(
-    session: Session, viewer: Viewer, ticket: Ticket, *, before: int | None = None, since: int | None = None
+    session: Session,
+    viewer: Viewer,
+    ticket: Ticket,
+    *,
+    before: int | None = None,
+    since: int | None = None,
+    limit: int = thread.PAGE,
 ) -> TicketPage:
     names = load_names(session, viewer.locale)
     facts = facts_of(session, viewer, ticket)
-    found = thread.load(session, ticket.id, names, facts.name, before=before, since=since)
+    found = thread.load(session, ticket.id, names, facts.name, before=before, since=since, limit=limit)
     follow_up = session.get(Ticket, ticket.follow_up_of_id) if ticket.follow_up_of_id else None
     whole = before is None
     everybody = viewer.may("reassign")
@@ -101,6 +116,8 @@ def page_of(
         begun=held.begun(session, viewer, ticket, names) if facts.begun and whole else [],
         assignees=names.assignees(ticket.team_id, ticket.assignee_id, everybody=everybody),
         snoozes=snooze_choices(viewer),
+        read_seq=facts.read_seq,
+        drafts=drafts.shown(session, viewer, ticket.id) if facts.drafting and whole and since is None else {},
     )
 
 
@@ -115,6 +132,8 @@ class Facts:
     held: bool
     begun: bool
     absorbed: bool
+    drafting: bool
+    read_seq: int  # up to where the viewer has read
 
 
 _TICKET, _AGENT = bindparam("ticket"), bindparam("agent")
@@ -131,12 +150,16 @@ _FACTS = _NAMED.add_columns(
     exists().where(HeldReply.ticket_id == _TICKET, HeldReply.state.in_(HELD_OPEN)),
     exists().where(Draft.ticket_id == _TICKET, Draft.agent_id != _AGENT),
     exists().where(ticket_merging.holds(_TICKET)),
+    exists().where(Draft.ticket_id == _TICKET, Draft.agent_id == _AGENT),
+    func.coalesce(
+        select(ReadMark.seq).where(ReadMark.ticket_id == _TICKET, ReadMark.agent_id == _AGENT).scalar_subquery(), 0
+    ),
 )
 
 
 def facts_of(session: Session, viewer: Viewer, ticket: Ticket) -> Facts:
     row = rows(session, _FACTS, ticket=ticket.id, agent=viewer.agent_id, **_whose(ticket)).one()
-    return Facts(_name(row, ticket), *(bool(found) for found in row[5:]))
+    return Facts(_name(row, ticket), *(bool(found) for found in row[5:-1]), read_seq=row[-1])
 
 
 def _whose(ticket: Ticket) -> dict[str, int | None]:

@@ -6,7 +6,6 @@ from typing import Any
 
 from flask import Response, g, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext
-from sqlalchemy import select
 from werkzeug.wrappers import Response as BaseResponse
 
 from helpdesk import access
@@ -41,7 +40,7 @@ from helpdesk.inbox import (
 )
 from helpdesk.inbox.blueprint import bp
 from helpdesk.inbox.shelves import BY_KEY
-from helpdesk.models import Draft
+from helpdesk.inbox.thread import MANY, PAGE
 from helpdesk.services import replies
 
 # importing them registers their routes
@@ -110,23 +109,22 @@ def ticket(number: int) -> str | BaseResponse:
 
 @bp.get("/tickets/<int:number>/earlier")
 def earlier(number: int) -> str:
-    """The messages before one, oldest first."""
-    page = tickets.load(db.session, g.viewer, number, before=request.args.get("before", type=int) or 0)
+    """The messages before one, oldest first; `far`: many at once, on the way to one that is linked to."""
+    before, limit = request.args.get("before", type=int) or 0, MANY if request.args.get("far") else PAGE
+    page = tickets.load(db.session, g.viewer, number, before=before, limit=limit)
     return render_template("inbox/_thread.html", t=page)
 
 
 @bp.get("/tickets/<int:number>/side")
 def side(number: int) -> str:
-    """What is filled in after paint: the customer, the ways to answer, and what was being written."""
+    """What is filled in after paint: the customer, and the ways to answer."""
     found = access.ticket_by_number(db.session, g.viewer, number)
-    drafts = db.session.scalars(select(Draft).where(Draft.ticket_id == found.id, Draft.agent_id == g.viewer.agent_id))
     return render_template(
         "inbox/_side.html",
         t={"ticket": found},
         s=panel.load_side(db.session, g.viewer, found),
         d=details.load(db.session, g.viewer, found),
         via=replies.options(db.session, found),
-        drafts={d.kind: {"text": d.text, "html": d.html, **d.data} for d in drafts},
     )
 
 

@@ -44,21 +44,12 @@ def held_do(held_id: int, what: str) -> Response:
             elif what == "return":
                 held.send_back(work, g.viewer, held_id, request.form.get("note", ""))
             elif what == "edit":
-                row = held.take_back(work, g.viewer, held_id)
-                text, html = held.said(row)
-                along = {"attachments": _files(row.data.get("attachments", [])), "shared": row.data.get("shared")}
-                return done(number, text=text, html=html, **along)
+                return done(number, **held.take_back(work, g.viewer, held_id))
             else:
                 held.drop(work, g.viewer, held_id)
     except NewerMessages as stop:
         return stopped(number, stop)
     return done(number)
-
-
-def _files(tokens: list[str]) -> list[dict[str, str]]:
-    """What was attached to it, to be attached again."""
-    found = (access.attachment_by_token(db.session, g.viewer, token) for token in tokens)
-    return [{"token": row.token, "filename": row.filename} for row in found]
 
 
 def _number(viewer: Viewer, held_id: int) -> int:

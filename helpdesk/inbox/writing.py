@@ -79,7 +79,9 @@ def keep_draft(number: int, written: Written) -> None:
     via = f"{written.channel_id or ''}:{written.identity_id or ''}"
     with unit_of_work(actor=g.viewer.actor) as work:
         ticket = access.ticket_by_number(work.session, g.viewer, number)
-        data = {"via": via, "cc": ", ".join(written.cc)}
+        data: dict[str, Any] = {"via": via, "cc": ", ".join(written.cc), "attachments": list(written.attachments)}
+        if written.shared is not None:
+            data["shared"] = sharing.packed(written.shared)
         drafts.save(work, g.viewer, ticket, "reply", written.text, written.html, data)
 
 
@@ -122,10 +124,8 @@ def undo_send(message_id: int) -> BaseResponse:
     with unit_of_work(actor=g.viewer.actor) as work:
         message = access.message_by_id(work.session, g.viewer, message_id)
         ticket = access.ticket_by_id(work.session, g.viewer, message.ticket_id, lock=True)
-        files = [{"token": a.token, "filename": a.filename} for a in message.attachments]
-        undo.call_back(work, g.viewer, ticket, message)
-        text, html = message.text, message.html
-    return done(ticket.number, text=text, html=html, attachments=files)
+        draft = undo.call_back(work, g.viewer, ticket, message)
+    return done(ticket.number, **draft)
 
 
 @bp.post("/deliveries/<int:delivery_id>/retry")
@@ -143,7 +143,11 @@ def retry(delivery_id: int) -> BaseResponse:
 def save_draft(number: int) -> BaseResponse:
     """What is being written, kept as one types; empty removes it."""
     form = request.form
-    data = {"via": form.get("via", "")[:40], "cc": form.get("cc", "")[:2000]}
+    files = [token[:100] for token in form.getlist("attachment")[:50]]
+    data: dict[str, Any] = {"via": form.get("via", "")[:40], "cc": form.get("cc", "")[:2000], "attachments": files}
+    shared = sharing.read(form.get("shared", "")[:2000])
+    if shared is not None:
+        data["shared"] = sharing.packed(shared)
     with unit_of_work(actor=g.viewer.actor) as work:
         ticket = access.ticket_by_number(work.session, g.viewer, number)
         kind, text, html = form.get("kind", "reply"), form.get("text", ""), form.get("html", "")

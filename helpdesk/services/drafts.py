@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from helpdesk.access import Viewer
 from helpdesk.errors import Invalid
 from helpdesk.events import DraftChanged
-from helpdesk.models import Draft, HeldReply, Message, Ticket
+from helpdesk.models import Attachment, Draft, HeldReply, Message, Ticket
+from helpdesk.services import markup
 from helpdesk.unit_of_work import UnitOfWork
 
 KINDS = ("reply", "note")
@@ -36,7 +37,8 @@ def save(
         raise Invalid(fields={"kind": "There is no such draft."})
     if client_msg_id and _sent(work.session, viewer, ticket.id, client_msg_id):
         return
-    if not (text.strip() or html.strip()):
+    along = data or {}
+    if not (text.strip() or html.strip() or along.get("attachments") or along.get("shared")):
         forget(work, viewer, ticket.id, kind)
         return
     draft = find(work.session, viewer, ticket.id, kind)
@@ -69,10 +71,44 @@ def find(session: Session, viewer: Viewer, ticket_id: int, kind: str) -> Draft |
     return session.scalar(select(Draft).where(*where))
 
 
+def begin_again(
+    work: UnitOfWork, viewer: Viewer, ticket: Ticket, text: str, html: str, data: dict[str, Any]
+) -> Draft | None:
+    """What was called back is a draft again, above what its author has begun meanwhile."""
+    begun = find(work.session, viewer, ticket.id, "reply")
+    if begun is not None:
+        if html or begun.html:
+            html = (html or markup.from_text(text)) + (begun.html or markup.from_text(begun.text))
+        text = f"{text}\n\n{begun.text}" if begun.text.strip() else text
+        files = [*data.get("attachments", []), *begun.data.get("attachments", [])]
+        data = {**data, "attachments": list(dict.fromkeys(files))}
+    save(work, viewer, ticket, "reply", text, html, data)
+    work.session.flush()
+    return find(work.session, viewer, ticket.id, "reply")
+
+
+def shown(session: Session, viewer: Viewer, ticket_id: int) -> dict[str, dict[str, Any]]:
+    """What the viewer has begun in a ticket, by kind, as the composer takes it up."""
+    mine = session.scalars(select(Draft).where(Draft.ticket_id == ticket_id, Draft.agent_id == viewer.agent_id))
+    return {d.kind: as_told(session, viewer, d) for d in mine}
+
+
+def as_told(session: Session, viewer: Viewer, draft: Draft) -> dict[str, Any]:
+    """Text and way of one draft, with those of its files that are still there, by name."""
+    tokens = [t for t in draft.data.get("attachments", []) if isinstance(t, str)]
+    there = select(Attachment.token, Attachment.filename).where(
+        Attachment.token.in_(tokens), Attachment.uploaded_by == viewer.actor, Attachment.message_id.is_(None)
+    )
+    names = dict(session.execute(there).all()) if tokens else {}
+    files = [{"token": t, "filename": names[t]} for t in tokens if t in names]
+    way = {k: draft.data[k] for k in ("via", "cc", "shared") if draft.data.get(k)}
+    return {"text": draft.text, "html": draft.html, "attachments": files, **way}
+
+
 def of_others(session: Session, viewer: Viewer, ticket_id: int) -> list[Draft]:
     """What colleagues are writing in a ticket the viewer may open, oldest change first."""
     statement = select(Draft).where(Draft.ticket_id == ticket_id, Draft.agent_id != viewer.agent_id)
     return list(session.scalars(statement.order_by(Draft.updated_at)))
 
 
-__all__ = ["KINDS", "find", "forget", "of_others", "save"]
+__all__ = ["KINDS", "as_told", "begin_again", "find", "forget", "of_others", "save", "shown"]

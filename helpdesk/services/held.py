@@ -153,8 +153,8 @@ def drop(work: UnitOfWork, viewer: Viewer, held_id: int) -> HeldReply:
     return row
 
 
-def take_back(work: UnitOfWork, viewer: Viewer, held_id: int) -> HeldReply:
-    """Its author writes on: it is their draft again."""
+def take_back(work: UnitOfWork, viewer: Viewer, held_id: int) -> dict[str, Any]:
+    """Its author writes on: it is their draft again, which is answered as the composer takes it up."""
     row, ticket = _held(work, viewer, held_id)
     if row.agent_id != viewer.agent_id:
         raise Forbidden(_("Only who wrote it can change it."))
@@ -162,8 +162,8 @@ def take_back(work: UnitOfWork, viewer: Viewer, held_id: int) -> HeldReply:
     data = {k: row.data[k] for k in ("cc", "attachments", "shared") if row.data.get(k)}
     if row.data.get("channel_id"):
         data["via"] = f"{row.data['channel_id']}:{row.data['identity_id']}"
-    drafts.save(work, viewer, ticket, "reply", *said(row), data)
-    return row
+    draft = drafts.begin_again(work, viewer, ticket, *said(row), data)
+    return drafts.as_told(work.session, viewer, draft) if draft is not None else {}
 
 
 def said(row: HeldReply) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import delete, select, update
 
@@ -10,7 +11,7 @@ from connectors import registry
 from helpdesk.access import Viewer, require_write
 from helpdesk.errors import Conflict, Forbidden
 from helpdesk.events import DeliveryChanged
-from helpdesk.models import Attachment, Channel, Delivery, EventRow, Message, OutboxRow, Ticket
+from helpdesk.models import Attachment, Channel, Delivery, EventRow, Message, OutboxRow, Recipient, Ticket
 from helpdesk.services import drafts, sla, standing, tickets
 from helpdesk.services import settings as desk_settings
 from helpdesk.unit_of_work import UnitOfWork
@@ -36,8 +37,9 @@ def hold_back(work: UnitOfWork, viewer: Viewer, message: Message) -> int:
     return 0
 
 
-def call_back(work: UnitOfWork, viewer: Viewer, ticket: Ticket, message: Message) -> None:
-    """Keep it from leaving: its text is the draft again, ticket and clocks as before. Raises Conflict when it left."""
+def call_back(work: UnitOfWork, viewer: Viewer, ticket: Ticket, message: Message) -> dict[str, Any]:
+    """Keep it from leaving: it is the draft again, ticket and clocks as before. Answers that draft, as the composer
+    takes it up. Raises Conflict when the message left."""
     require_write(viewer)
     if message.agent_id != viewer.agent_id:
         raise Forbidden("Only who wrote it can call it back.")
@@ -48,16 +50,14 @@ def call_back(work: UnitOfWork, viewer: Viewer, ticket: Ticket, message: Message
     delivery.state = "cancelled"
     payload = OutboxRow.payload["delivery_id"].as_integer() == delivery.id
     work.session.execute(delete(OutboxRow).where(OutboxRow.drain == "deliveries", OutboxRow.state == "due", payload))
-    work.session.execute(
-        update(Attachment).where(Attachment.message_id == message.id).values(message_id=None, uploaded_by=viewer.actor)
-    )
-    _keep_as_draft(work, viewer, ticket, message)
+    told = _as_draft(work, viewer, ticket, message, delivery)
     changed = DeliveryChanged(ticket_id=ticket.id, message_id=message.id, delivery_id=delivery.id, state="cancelled")
     work.record(changed, reason="Called back before it left.")
     work.session.flush()
     sla.unanswered(work, ticket, message.created_at)
     _status_back(work, viewer, ticket, message)
     standing.reckon(work, ticket, undone_at=message.created_at)
+    return told
 
 
 def _status_back(work: UnitOfWork, viewer: Viewer, ticket: Ticket, message: Message) -> None:
@@ -78,5 +78,16 @@ def _delivery(work: UnitOfWork, message: Message) -> Delivery | None:
     return work.session.scalar(statement)
 
 
-def _keep_as_draft(work: UnitOfWork, viewer: Viewer, ticket: Ticket, message: Message) -> None:
-    drafts.save(work, viewer, ticket, "reply", message.text, message.html)
+def _as_draft(work: UnitOfWork, viewer: Viewer, ticket: Ticket, message: Message, delivery: Delivery) -> dict[str, Any]:
+    tokens = [a.token for a in message.attachments]
+    work.session.execute(
+        update(Attachment).where(Attachment.message_id == message.id).values(message_id=None, uploaded_by=viewer.actor)
+    )
+    copies = select(Recipient.address).where(Recipient.delivery_id == delivery.id, Recipient.role == "cc")
+    data = {
+        "via": f"{message.channel_id}:{message.identity_id}",
+        "cc": ", ".join(work.session.scalars(copies.order_by(Recipient.id))),
+        "attachments": tokens,
+    }
+    draft = drafts.begin_again(work, viewer, ticket, message.text, message.html, data)
+    return drafts.as_told(work.session, viewer, draft) if draft is not None else {"text": "", "html": ""}

@@ -5,14 +5,15 @@ import { ask } from './dialogs.js';
 import { close, loadSide, open, seen } from './thread.js';
 import { $, $$, parse, post, tell, toast, uuid, word } from './util.js';
 import { closeSuggestions } from './suggest.js';
+import { undoable } from './undo.js';
 import { rich } from './rich.js';
 import { counted } from './sms.js';
 import { addShared, paintShare, shared } from './share.js';
-import { addUploaded, clearUploads, uploaded, uploadedTokens, uploading } from './uploads.js';
+import { addUploaded, clearUploads, showUploads, uploaded, uploadedTokens, uploading } from './uploads.js';
 
 const SAVE_MS = 800;
 let tab = 'reply';
-let dirty = false;
+const dirty = new Set(); // kinds whose draft the server does not have yet
 let saveTimer = 0;
 let lookTimer = 0;
 let touchedVia = false;
@@ -21,7 +22,7 @@ let ids = {}; // by kind, what is being written is sent as: sent again, it is th
 
 export const composer = () => $('#composer');
 const number = () => composer()?.dataset.number;
-export const area = (kind = tab) => $(`[data-write="${kind}"]`, composer());
+export const area = (kind = tab) => composer() && $(`[data-write="${kind}"]`, composer());
 const key = (kind = tab) => `hd-draft:${$('meta[name=hd-agent]').content}:${number()}:${kind}`;
 const via = () => $('[data-via]');
 
@@ -38,6 +39,7 @@ export function choose(next, { focus = true } = {}) {
   }
   for (const panel of $$('[data-panel]', form)) panel.hidden = panel.dataset.panel !== next;
   for (const part of $$('[data-for]', form)) part.hidden = part.dataset.for !== next;
+  showUploads(next);
   form.classList.toggle('is-note', next === 'note');
   form.classList.add('is-open');
   $('[data-tools]', form).hidden = next === 'call';
@@ -134,18 +136,50 @@ document.addEventListener('hd:via', ({ detail }) => {
 
 // --- drafts --------------------------------------------------------------------------------------------------
 
+// The server has the draft. This browser keeps only what has not reached it yet; every tab shows the same.
+const tabs = 'BroadcastChannel' in window ? new BroadcastChannel('hd-drafts') : null;
+const OWN_MS = 2000; // who typed here so lately is not overruled by another tab
+let typedAt = 0;
+
+function unsaved(kind) {
+  const kept = localStorage.getItem(key(kind));
+  if (!kept) return null;
+  try {
+    return JSON.parse(kept);
+  } catch {
+    return { text: kept, html: '' };
+  }
+}
+
+/** It is on the server now: nothing of it needs to be kept here, unless more was typed since. */
+function reached(name, text) {
+  const kept = localStorage.getItem(name);
+  if (kept && JSON.parse(kept).text === text) localStorage.removeItem(name);
+}
+
+let taken = {}; // the drafts as the ticket came with them
+
 function begin() {
   const form = composer();
   if (!form) return;
   tab = 'reply';
-  dirty = touchedVia = sending = false;
+  dirty.clear();
+  touchedVia = sending = false;
   ids = {};
   thenChosen = '';
+  typedAt = 0;
+  taken = JSON.parse(form.dataset.drafts ?? '{}');
   for (const kind of ['reply', 'note']) {
-    const kept = localStorage.getItem(key(kind));
-    if (kept) area(kind).value = kept;
+    const kept = unsaved(kind);
+    const { text = '', html = '' } = kept ?? taken[kind] ?? {};
+    area(kind).value = text;
     grow(area(kind));
+    if (kind === 'reply' && html) rich.restore(form, html, text);
+    for (const file of taken[kind]?.attachments ?? []) addUploaded(file, kind);
+    if (taken[kind]?.shared) addShared(taken[kind].shared);
+    if (kept) dirty.add(kind);
   }
+  if (dirty.size) saveTimer = setTimeout(save, SAVE_MS);
   if (!area('reply').value && area('note').value) choose('note', { focus: false });
   waiting();
 }
@@ -153,17 +187,15 @@ function begin() {
 document.addEventListener('hd:ticket', begin);
 document.addEventListener('hd:side', () => {
   if (!composer()) return;
-  const told = $('#drafts');
-  const drafts = told ? JSON.parse(told.dataset.drafts) : {};
-  for (const [kind, draft] of Object.entries(drafts)) {
-    if (area(kind) && !area(kind).value) area(kind).value = draft.text, grow(area(kind));
-    if (kind === 'reply' && draft.html) rich.restore(composer(), draft.html, draft.text);
-    if (draft.via && via() && $(`[data-via] option[value="${draft.via}"]:not(:disabled)`)) via().value = draft.via, (touchedVia = true);
-    if (draft.shared && !shared()) addShared(draft.shared);
-    if (draft.cc) $('#cc').value = draft.cc, ($('#cc-row').hidden = false);
-  }
+  goBy(taken.reply ?? {});
   paintVia();
 });
+
+/** The way and the copies of a draft. */
+function goBy({ via: way, cc }) {
+  if (way && via() && $(`[data-via] option[value="${way}"]:not(:disabled)`)) via().value = way, (touchedVia = true);
+  if (cc) $('#cc').value = cc, ($('#cc-row').hidden = false);
+}
 
 export function grow(box) {
   if (!box || CSS.supports('field-sizing', 'content')) return;
@@ -172,48 +204,78 @@ export function grow(box) {
 }
 
 export function written() {
-  dirty = true;
   const box = area();
   if (!box) return;
-  if (box.value) localStorage.setItem(key(), box.value);
+  const html = tab === 'reply' ? rich.html(composer()) : '';
+  typedAt = Date.now();
+  if (box.value) localStorage.setItem(key(), JSON.stringify({ text: box.value, html }));
   else localStorage.removeItem(key());
+  tabs?.postMessage({ at: number(), kind: tab, text: box.value, html });
   grow(box);
   paintLength();
-  clearTimeout(saveTimer);
-  saveTimer = setTimeout(save, SAVE_MS);
+  later(tab);
   look(tab === 'reply' && box.value.trim() ? 'replying' : 'viewing'); // a note is nobody else's business
   clearTimeout(lookTimer);
   lookTimer = setTimeout(() => look('viewing'), 25_000);
 }
 
+/** Saved soon, once for all that is typed in a row. */
+function later(kind) {
+  dirty.add(kind);
+  clearTimeout(saveTimer);
+  saveTimer = setTimeout(save, SAVE_MS);
+}
+
 document.addEventListener('input', (event) => event.target.matches('[data-write]') && written());
+document.addEventListener('hd:uploads', ({ detail }) => composer() && later(detail.kind));
+
+// Another tab of mine wrote in this ticket, sent it, or dropped it.
+tabs?.addEventListener('message', ({ data }) => {
+  const box = composer() && data.at === number() && area(data.kind);
+  if (!box || box.value === data.text || Date.now() - typedAt < OWN_MS) return;
+  if (data.kind === 'reply') rich.leave(composer());
+  box.value = data.text;
+  grow(box);
+  if (data.kind === 'reply' && data.html) rich.restore(composer(), data.html, data.text);
+  paintLength();
+});
 
 const idOf = (kind) => (ids[kind] ??= uuid());
 
-async function save({ leaving = false } = {}) {
-  if (!composer() || !dirty || tab === 'call') return;
-  dirty = false;
-  const [kind, at] = [tab, number()];
-  const answer = await post(`/tickets/${at}/draft`, { kind, text: area(kind).value, html: kind === 'reply' ? rich.html(composer()) : '', via: via()?.value, cc: $('#cc').value, client_msg_id: idOf(kind) }, { keepalive: leaving });
-  const box = $('[data-draft-state]', composer());
+/** Everything that is not on the server yet. */
+export async function save({ leaving = false } = {}) {
+  if (!composer()) return;
+  clearTimeout(saveTimer);
+  const kinds = [...dirty];
+  dirty.clear();
+  await Promise.all(kinds.map((kind) => saveOne(kind, leaving)));
+}
+
+async function saveOne(kind, leaving) {
+  const [at, name, said] = [number(), key(kind), content(kind)];
+  const answer = await post(`/tickets/${at}/draft`, { kind, ...said, via: via()?.value, cc: $('#cc').value, client_msg_id: idOf(kind) }, { keepalive: leaving });
+  if (answer.ok) reached(name, said.text);
+  const box = composer() && $('[data-draft-state]', composer());
   if (number() !== at || !box) return;
   const time = new Date().toLocaleTimeString(document.documentElement.lang, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23', timeZone: $('meta[name=hd-timezone]')?.content });
-  box.textContent = !area(kind).value ? '' : answer.ok ? word('draft_saved', { time }) : word('draft_kept');
-  if (!answer.ok) dirty = true;
+  const empty = !area(kind).value && !said.attachment.length;
+  if (kind === tab) box.textContent = empty ? '' : answer.ok ? word('draft_saved', { time }) : word('draft_kept');
+  if (!answer.ok) dirty.add(kind);
 }
 
 document.addEventListener('hd:leave-ticket', () => {
   save();
-  look('viewing');
+  clearTimeout(lookTimer);
   closeSuggestions();
 });
 addEventListener('pagehide', () => save({ leaving: true }));
+document.addEventListener('hd:somebody-else', () => dirty.clear()); // kept here for whom it is of
 
 // --- sending -------------------------------------------------------------------------------------------------
 
 function content(kind) {
   const form = composer();
-  return { text: area(kind).value, html: kind === 'reply' ? rich.html(form) : '', attachment: uploadedTokens(), shared: kind === 'reply' ? shared() : '' };
+  return { text: area(kind).value, html: kind === 'reply' ? rich.html(form) : '', attachment: uploadedTokens(kind), shared: kind === 'reply' ? shared() : '' };
 }
 
 async function send(then, { seq, force, sendAt } = {}) {
@@ -230,7 +292,7 @@ async function send(then, { seq, force, sendAt } = {}) {
   sending = true;
   composer().setAttribute('aria-busy', 'true');
   clearTimeout(saveTimer);
-  dirty = false; // leaving now must not keep as a draft what is on its way
+  dirty.delete(kind); // leaving now must not keep as a draft what is on its way
   const values = { ...said, client_msg_id: idOf(kind) };
   if (kind === 'reply') Object.assign(values, { via: via()?.value, template: template(), cc: $('#cc').value, then, seen_seq: force ? seq : seen.seq, undo: 1, send_at: sendAt });
   const at = number();
@@ -241,7 +303,7 @@ async function send(then, { seq, force, sendAt } = {}) {
   if (answer.status === 409 && answer.data.html) return number() === at ? stopped(answer.data, then, sendAt) : tell(answer); // kept as its draft
   if (answer.status === 422 && then === 'solve' && needsWords(answer.data.errors)) return completeAndSend(at, { seq, force, sendAt });
   if (answer.status === 0) return keep({ url: `/tickets/${at}/${kind}`, values: { ...values, undo: undefined }, number: at, kind });
-  dirty = number() === at;
+  if (number() === at) dirty.add(kind);
   if (answer.status !== 503) delete ids[kind];
   tell(answer);
 }
@@ -263,12 +325,15 @@ function sent(kind, at, told, text) {
   clearTimeout(saveTimer);
   const more = number() === at ? typedSince(kind, text) : '';
   localStorage.removeItem(`hd-draft:${$('meta[name=hd-agent]').content}:${at}:${kind}`);
+  tabs?.postMessage({ at, kind, text: '', html: '' });
   if (number() === at) delete ids[kind], clear(kind);
   if (more) area(kind).value = more, written();
   fetchNow();
   if (told.held) toast(word(told.held === 'review' ? 'held_review' : 'held_later'));
   if (kind === 'reply' && number() === at && !more) advance();
-  if (told.undo_s) toast(word('sent'), { seconds: told.undo_s, action: { label: word('undo'), run: () => callBack(told.message, at) } });
+  if (!told.undo_s) return;
+  const undo = undoable(() => callBack(told.message, at), { seconds: told.undo_s });
+  toast(word('sent'), { seconds: told.undo_s, action: { label: word('undo'), run: undo } });
 }
 
 /** What was typed on while the message was on its way: it is the next one. */
@@ -325,23 +390,26 @@ document.addEventListener('click', (event) => {
   send('default', { sendAt: at });
 });
 
-/** A reply that waited is written on: text and files are in the composer again. */
-export function restoreDraft({ text, html, attachments = [], shared: along }) {
+/** The draft as the server has it now (a reply was called back, or is written on) is in the composer. */
+export async function restoreDraft({ text, html, attachments = [], shared: along, ...way }) {
   choose('reply');
+  rich.leave(composer());
   area('reply').value = text;
-  rich.restore(composer(), html, text);
-  for (const file of attachments) addUploaded(file);
+  for (const file of attachments) addUploaded(file, 'reply');
   if (along) addShared(along);
+  goBy(way);
+  await rich.restore(composer(), html, text);
   written();
 }
 
 function clear(kind) {
   chooseThen('');
-  dirty = touchedVia = false;
+  dirty.delete(kind);
+  touchedVia = false;
   area(kind).value = '';
   grow(area(kind));
   if (kind === 'reply') rich.leave(composer());
-  clearUploads();
+  clearUploads(kind);
   $('#stop').replaceChildren();
   $('[data-draft-state]', composer()).textContent = '';
   $('#cc').value = '';
@@ -352,13 +420,13 @@ function clear(kind) {
   else area(kind).focus();
 }
 
+// It is the draft again, above what was begun since; elsewhere in the meantime, one click leads to it.
 async function callBack(message, at) {
+  await save();
   const answer = await post(`/messages/${message}/undo`);
   if (!answer.ok) return void tell(answer);
-  toast(word('undone'));
-  if (number() === at) {
-    restoreDraft(answer.data);
-  }
+  if (number() === at) restoreDraft(answer.data), toast(word('undone'));
+  else toast(word('undone_there', { number: at }), { action: { label: word('open'), run: () => open(at) } });
   fetchNow();
 }
 
@@ -374,7 +442,7 @@ function stopped(told, then, sendAt) {
     box.replaceChildren();
     if (choice === 'send') send(then, { seq: told.seq, force: true, sendAt });
     if (choice === 'edit') delete ids.reply, area('reply').focus();
-    if (choice === 'drop') delete ids.reply, clear('reply'), localStorage.removeItem(key('reply')), post(`/tickets/${number()}/draft`, { kind: 'reply', text: '' });
+    if (choice === 'drop') delete ids.reply, clear('reply'), localStorage.removeItem(key('reply')), post(`/tickets/${number()}/draft`, { kind: 'reply', text: '' }), tabs?.postMessage({ at: number(), kind: 'reply', text: '', html: '' });
   };
   $('[data-stop=edit]', box).focus();
 }

@@ -1,6 +1,7 @@
 // Dialogs that the server makes when they are asked for: merging, what is needed before solving.
 import { fetchNow } from './live.js';
 import { open } from './thread.js';
+import { undoable } from './undo.js';
 import { $, fragment, parse, post, tell, toast, word } from './util.js';
 
 /** Show the dialog at `url`. Answers what the server said once its form was saved, null when it was closed. */
@@ -63,7 +64,7 @@ export async function mergeTicket(url) {
   const merged = told.merged;
   open(told.ticket, { push: true });
   fetchNow();
-  toast(word('merged', { from: merged, to: told.ticket }), { seconds: 10, action: { label: word('undo'), run: () => unmerge(merged) } });
+  toast(word('merged', { from: merged, to: told.ticket }), { seconds: 10, action: { label: word('undo'), run: undoable(() => unmerge(merged)) } });
 }
 
 async function unmerge(number) {

@@ -1,5 +1,6 @@
 // Faces to choose from; while one types, `:` and a name finds the same (suggest.js).
 import { area } from './composer.js';
+import { writer } from './rich.js';
 import { EMOJI } from './suggest.js';
 import { $ } from './util.js';
 
@@ -19,10 +20,5 @@ document.addEventListener('toggle', (event) => {
 document.addEventListener('click', (event) => {
   const button = event.target.closest('[data-emoji] button');
   if (!button) return;
-  const editor = $('#composer [data-panel=reply]:not([hidden]) trix-editor');
-  if (editor) return void editor.editor.insertString(button.textContent);
-  const box = area();
-  box.setRangeText(button.textContent, box.selectionStart, box.selectionEnd, 'end');
-  box.dispatchEvent(new Event('input', { bubbles: true }));
-  box.focus();
+  writer(area()).put(button.textContent);
 });

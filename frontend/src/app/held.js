@@ -1,7 +1,7 @@
 // Replies that wait: approve, return, send now, write on, drop.
 import { fetchNow } from './live.js';
 import { seen } from './thread.js';
-import { restoreDraft } from './composer.js';
+import { restoreDraft, save } from './composer.js';
 import { $, post, tell } from './util.js';
 
 document.addEventListener('submit', async (event) => {
@@ -12,6 +12,7 @@ document.addEventListener('submit', async (event) => {
   form.dataset.busy = '1';
   const inTicket = Boolean($('#ticket'));
   const values = { ...Object.fromEntries(new FormData(form)), ...(inTicket ? { seen_seq: seen.seq } : {}) };
+  if (form.dataset.held === 'edit') await save(); // what was begun since stays, below it
   const answer = await post(form.getAttribute('action'), values);
   delete form.dataset.busy;
   if (!answer.ok) return void tell(answer);

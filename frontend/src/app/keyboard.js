@@ -1,9 +1,10 @@
 // One key for each deed; never while somebody types or composes a syllable.
-import { act, openDialog, ticketNumber, undo } from './menus.js';
-import { checkRange, toggleCheck, undoBulk } from './list.js';
+import { act, openDialog, ticketNumber } from './menus.js';
+import { bulk, checkRange, chosenNumbers, toggleCheck } from './list.js';
 import { close, open } from './thread.js';
 import { $, $$, typing } from './util.js';
 import { openPalette } from './palette.js';
+import { undo } from './undo.js';
 
 const rows = () => $$('#rows > [data-id]');
 const current = () => document.activeElement?.closest?.('#rows > [data-id]') ?? $('#rows > .is-cursor') ?? $('#rows > .is-selected');
@@ -21,46 +22,60 @@ function step(by) {
   if ($('#shell').classList.contains('show-ticket') && $('#ticket') && matchMedia('(min-width: 60rem)').matches) open(next.dataset.number);
 }
 
-const pick = (name) => () => {
-  const field = $(`#ticket-head [data-set="${name}"]`);
-  field?.focus();
-  try {
-    field?.showPicker?.();
-  } catch {
-    // the browser wants a pointer for that; the field has the focus
-  }
-};
 const compose = (tab) => () => document.dispatchEvent(new CustomEvent('hd:compose', { detail: { tab } }));
 const me = () => $('meta[name=hd-agent]').content;
-const status = () => $('#ticket')?.dataset.status;
+
+/** Which tickets a key is about: those chosen, else the open one (none named), else the one the cursor is on. */
+function about() {
+  const chosen = chosenNumbers();
+  if (chosen.length) return chosen;
+  if (ticketNumber()) return [];
+  return [current()?.dataset.number].filter(Boolean);
+}
+
+/** A deed: `one` on the open ticket, or as a bulk deed on all that are meant. */
+const deed = (one, name, value) => () => {
+  const many = about();
+  if (many.length) return void bulk(name, value, many);
+  if (ticketNumber()) one();
+};
+/** A value is chosen first, by typing a part of it. */
+const choose = (name) => () => (about().length || ticketNumber()) && openPalette({ property: name, numbers: about() });
+const away = (place) => () => act('move', place, ['spam', 'trash'].includes($('#ticket').dataset.shelf) ? $('#ticket').dataset.shelf : 'inbox');
+
+function snooze() {
+  const menu = $('#ticket-head [data-snooze]')?.closest('details');
+  if (about().length) return void choose('snooze')();
+  if (menu) menu.open = true, $('.hd-menu button', menu).focus();
+}
 
 const KEYS = {
   j: () => step(1),
   k: () => step(-1),
   o: () => current() && open(current().dataset.number),
   Enter: () => current() && open(current().dataset.number),
-  u: () => $('#pane') && close(),
+  u: () => $('#ticket') && close(),
   r: compose('reply'),
   n: compose('note'),
   c: () => { const take = $('#calls [data-call-take]'); take ? take.click() : location.assign('/new/call'); },
   w: () => location.assign('/new/message'),
-  a: pick('assignee'),
-  i: () => act('assignee', me(), $('#ticket-head [data-set=assignee]')?.dataset.was ?? ''),
-  t: pick('team'),
-  g: () => $('#aside [name=tag]')?.focus(),
-  p: pick('priority'),
-  s: () => { const menu = $('#ticket-head [data-snooze]')?.closest('details'); if (menu) menu.open = true, $('.hd-menu button', menu).focus(); },
-  e: () => act('status', 'solved', status()),
+  a: choose('assignee'),
+  i: deed(() => act('assignee', me(), $('#ticket-head [data-set=assignee]')?.dataset.was ?? ''), 'assignee', 'me'),
+  t: choose('team'),
+  g: choose('tag'),
+  p: choose('priority'),
+  s: snooze,
+  e: deed(() => act('status', 'solved', $('#ticket').dataset.status), 'status', 'solved'),
   m: () => document.dispatchEvent(new CustomEvent('hd:merge')),
-  '#': () => act('move', 'trash', 'inbox'),
-  '!': () => act('move', 'spam', 'inbox'),
+  '#': deed(away('trash'), 'move', 'trash'),
+  '!': deed(away('spam'), 'move', 'spam'),
   x: () => toggleCheck(current()),
   X: () => current() && checkRange(current()),
-  z: () => undoBulk() || undo(),
+  z: undo,
   '/': () => $('#search')?.focus(),
   '?': () => openDialog('shortcuts'),
 };
-const NEED_TICKET = new Set(['r', 'n', 'a', 'i', 't', 'g', 'p', 's', 'e', 'm', '#', '!']);
+const NEED_TICKET = new Set(['r', 'n', 'm']);
 
 document.addEventListener('keydown', (event) => {
   if (event.isComposing || event.keyCode === 229) return;
@@ -71,8 +86,23 @@ document.addEventListener('keydown', (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
   if (typing(event.target) || $('dialog[open]') || event.target.closest?.('details[data-menu][open]')) return;
   if (event.key === 'Enter' && !event.target.closest('#rows') && event.target !== document.body) return;
-  const deed = KEYS[event.key];
-  if (!deed || (NEED_TICKET.has(event.key) && !ticketNumber())) return;
+  const run = KEYS[event.key];
+  if (!run || (NEED_TICKET.has(event.key) && !ticketNumber())) return;
   event.preventDefault();
-  deed();
+  run();
+});
+
+// The properties in a ticket's head change the ticket at once. So no stray letter and no arrow may choose another value:
+// an arrow opens the list, a letter is a shortcut like anywhere else.
+document.addEventListener('keydown', (event) => {
+  const field = event.target.closest?.('select[data-set]');
+  if (!field || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (/^(Arrow|Home|End|Page)/.test(event.key)) {
+    event.preventDefault();
+    try {
+      field.showPicker();
+    } catch {
+      // a browser without it: Space and Enter open the list
+    }
+  } else if (event.key.length === 1 && event.key !== ' ') event.preventDefault();
 });

@@ -2,6 +2,7 @@
 import { Idiomorph } from 'idiomorph';
 import { $, $$, announce, folded, fragment, parse, post, tell, toast, word } from './util.js';
 import { fetchNow, paintCounts } from './live.js';
+import { underway, undoable } from './undo.js';
 
 const pending = new Map(); // id -> html, rows that wait for the reader
 let pointerIn = false;
@@ -162,6 +163,7 @@ export async function show(query, { push = true } = {}) {
   for (const link of $$('.hd-nav [data-view]')) link.toggleAttribute('aria-current', false);
   $(`.hd-nav [data-view="${CSS.escape(key)}"]`)?.setAttribute('aria-current', 'page');
   if (push) history.pushState({}, '', open ? `/tickets/${open}?${query}` : `/?${query}`);
+  if (!open) document.title = $('#list').dataset.title;
   watch();
   fetchNow();
 }
@@ -173,7 +175,7 @@ document.addEventListener('click', (event) => {
   const link = event.target.closest('.hd-nav a[data-view]');
   if (link) {
     event.preventDefault();
-    $('#shell').classList.replace('show-ticket', 'show-list');
+    if ($('#shell').matches('.show-ticket') && matchMedia('(max-width: 47.99rem)').matches) document.dispatchEvent(new CustomEvent('hd:close-ticket'));
     return void show(new URL(link.href).search.slice(1));
   }
   const chip = event.target.closest('[data-unfilter]');
@@ -247,6 +249,7 @@ document.addEventListener('click', (event) => {
 // --- choosing several ----------------------------------------------------------------------------------------
 
 const checked = () => $$('#rows [data-check]:checked');
+export const chosenNumbers = () => checked().map((box) => box.value);
 
 function paintBulk() {
   const many = checked();
@@ -325,18 +328,18 @@ function clearChecks() {
 // --- one deed on all of them: a few at a time, told how far it is, taken back as a whole ----------------------
 
 const STEP = 20;
-const back = []; // what `z` takes back: for each deed the groups that undo it
 
-async function bulk(deed, value) {
-  const numbers = checked().map((box) => box.value);
-  if (!numbers.length) return;
+/** Do it to those chosen, or to `numbers`. */
+export const bulk = (deed, value, numbers = chosenNumbers()) => numbers.length && underway(onAll(deed, value, numbers));
+
+async function onAll(deed, value, numbers) {
   const told = await inSteps([{ do: deed, value, number: numbers }]);
   clearChecks();
   fetchNow();
   for (const { why, number } of told.refused) toast(`${why} (${number.map((n) => `#${n}`).join(', ')})`, { bad: true, seconds: 12 });
   if (!told.undo.length) return void (told.count && toast(word('bulk_done', { n: told.count })));
-  back.push(told.undo);
-  toast(word('bulk_done', { n: told.count }), { action: { label: word('undo'), run: undoBulk }, seconds: 12 });
+  const undo = undoable(() => takeBack(told.undo));
+  toast(word('bulk_done', { n: told.count }), { action: { label: word('undo'), run: undo }, seconds: 12 });
 }
 
 /** Run groups of {do, value, number}; a step that fails ends it, and what was done before can still be undone. */
@@ -360,15 +363,11 @@ async function inSteps(groups) {
   return told;
 }
 
-/** Take the last deed on several tickets back; false when there is none. */
-export function undoBulk() {
-  const groups = back.pop();
-  if (!groups) return false;
-  inSteps(groups).then(({ count }) => {
-    toast(word('bulk_undone', { n: count }));
-    fetchNow();
-  });
-  return true;
+/** Each ticket gets back what it had. */
+async function takeBack(groups) {
+  const { count } = await inSteps(groups);
+  toast(word('bulk_undone', { n: count }));
+  fetchNow();
 }
 
 watch();

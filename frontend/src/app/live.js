@@ -1,6 +1,6 @@
 // Live: a doorbell says that something happened, /inbox/changes says what. The cursor moves on only by that answer.
 import { io } from 'socket.io-client';
-import { $, $$, word } from './util.js';
+import { $, $$, freshToken, mine, word } from './util.js';
 
 const QUIET_MS = 300;
 const POLL_MS = 4000; // without a socket
@@ -63,6 +63,7 @@ export async function fetchNow() {
     if (response.status === 401) return signedOut();
     if (!response.ok) throw new Error(`${response.status}`);
     const answer = { ...(await response.json()), askedTicket: asked.get('ticket') };
+    if (!mine(answer.agent)) return;
     state.failing = 0;
     caughtUp();
     await apply(answer);
@@ -121,6 +122,7 @@ function bar() {
   $('#shell')?.classList.toggle('has-bar', Boolean(text));
   if (text && box.querySelector('[data-bar-text]').textContent !== text) box.querySelector('[data-bar-text]').textContent = text;
   box.querySelector('button').hidden = !offline;
+  box.querySelector('a').hidden = !state.signedOut;
   document.documentElement.toggleAttribute('data-offline', Boolean(offline));
 }
 
@@ -151,6 +153,16 @@ function signedOut() {
   state.signedOut = true;
   bar();
 }
+
+/** Signed in again, perhaps in another tab: this page goes on where it was. */
+async function comeBack() {
+  if (!state.signedOut || (await freshToken()) === null) return;
+  state.signedOut = false;
+  fellBehind();
+  socket?.disconnect().connect();
+  fetchNow();
+}
+addEventListener('focus', comeBack);
 
 // --- the socket, and what to do without one ----------------------------------------------------------------
 
@@ -183,6 +195,7 @@ if (socket) {
   setTimeout(fetchNow, 50); // after paint: counts of saved views, and what happened since the page was made
   setInterval(() => {
     if (document.hidden) return;
+    if (state.signedOut) return void comeBack();
     const quiet = performance.now() - state.lastEnd;
     if (!state.connected || quiet > CALM_MS || slept()) fetchNow();
   }, POLL_MS);
@@ -202,6 +215,7 @@ function slept() {
 document.addEventListener('hd:signed-out', signedOut);
 document.addEventListener('visibilitychange', () => {
   if (document.hidden || !socket) return;
+  if (state.signedOut) return void comeBack();
   if (state.again || !state.connected || slept()) fetchNow();
 });
 addEventListener('online', () => {

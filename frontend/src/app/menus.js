@@ -1,5 +1,6 @@
 // Menus (details), dialogs, drawers, and buttons that post.
 import { fetchNow } from './live.js';
+import { underway, undoable } from './undo.js';
 import { $, $$, csrf, parse, post, tell, toast, word } from './util.js';
 
 // --- menus: one open at a time, closed by Esc, a choice, or a click elsewhere --------------------------------
@@ -79,33 +80,46 @@ document.addEventListener('keydown', (event) => event.key === 'Escape' && docume
 // --- deeds on the open ticket --------------------------------------------------------------------------------
 
 export const ticketNumber = () => $('#ticket')?.dataset.ticket;
-const undone = []; // what `z` takes back: [url, values]
 
 /** Post a change of the open ticket; `back` is what undoes it. */
-export async function act(name, value, back) {
+export const act = (name, value, back) => underway(change(name, value, back));
+
+async function change(name, value, back) {
   const number = ticketNumber();
   if (!number) return false;
   const values = { [name]: value };
   const answer = await post(`/tickets/${number}/${name}`, values);
   if (answer.status === 422 && name === 'status' && ['solved', 'closed'].includes(value) && answer.data.errors) {
     const { ask } = await import('./dialogs.js'); // what has to be said first is asked for, then it is done
-    return (await ask(`/tickets/${number}/solve-form`)) ? act(name, value, back) : false;
+    return (await ask(`/tickets/${number}/solve-form`)) ? change(name, value, back) : false;
   }
   if (!answer.ok) {
     tell(answer);
     return false;
   }
   if (back !== undefined) {
-    undone.push([`/tickets/${number}/${name}`, { [name]: back }]);
-    if (name === 'status' || name === 'move') offerUndo(number, name, value);
+    const undo = takenBack(`/tickets/${number}/${name}`, { [name]: back });
+    const told = TOLD[name]?.(value);
+    if (told) toast(`#${number} ${told}`, { action: { label: word('undo'), run: undo } });
   }
   fetchNow();
   return true;
 }
 
-function offerUndo(number, name, value) {
-  const label = $(`#ticket-head option[value="${value}"]`)?.textContent ?? '';
-  toast(`#${number} ${label}`.trim(), { action: { label: word('undo'), run: undo } });
+// Deeds that take a ticket out of sight say so, with a button that brings it back.
+const TOLD = {
+  status: (value) => $(`#ticket-head option[value="${value}"]`)?.textContent,
+  move: (value) => word(`moved_${value}`),
+  snooze: (value) => value && word('snoozed'),
+};
+
+/** A change of a ticket that `z` undoes by posting what was before. */
+function takenBack(url, values) {
+  return undoable(async () => {
+    const answer = await post(url, values);
+    if (!answer.ok) tell(answer);
+    fetchNow();
+  });
 }
 
 /** The Call tab: saved, or shown again with what is wrong. */
@@ -117,14 +131,6 @@ async function logCall(form, submitter) {
   if (response.status === 422) return void form.replaceWith(parse(await response.text()));
   if (!response.ok) return void tell({ status: response.status, data: {} });
   document.dispatchEvent(new CustomEvent('hd:call-logged'));
-}
-
-export async function undo() {
-  const last = undone.pop();
-  if (!last) return;
-  const answer = await post(...last);
-  if (!answer.ok) tell(answer);
-  fetchNow();
 }
 
 document.addEventListener('change', (event) => {
@@ -141,8 +147,9 @@ document.addEventListener('click', async (event) => {
   const button = event.target.closest('[data-act]');
   if (button) {
     const name = button.dataset.act;
-    const back = { status: $('#ticket')?.dataset.status, move: button.dataset.value === 'inbox' ? undefined : 'inbox', snooze: '' }[name];
-    return void act(name, button.dataset.value, back);
+    const shelf = $('#ticket')?.dataset.shelf;
+    const was = { status: $('#ticket')?.dataset.status, move: ['spam', 'trash'].includes(shelf) ? shelf : 'inbox', snooze: $('[data-snooze]')?.dataset.snooze ?? '', follow: button.dataset.value === '1' ? '0' : '1' };
+    return void act(name, button.dataset.value, was[name]);
   }
   const poster = event.target.closest('[data-post]');
   if (poster) {
@@ -166,17 +173,11 @@ document.addEventListener('click', async (event) => {
 
 document.addEventListener('submit', async (event) => {
   const form = event.target;
-  if (form.matches('[data-act-form]')) {
+  if (form.matches('[data-snooze-form]')) {
     event.preventDefault();
-    const answer = await post(`/tickets/${ticketNumber()}/${form.dataset.actForm}`, Object.fromEntries(new FormData(form)));
-    if (!answer.ok) return void tell(answer);
-    form.closest('details').open = false;
-    fetchNow();
+    if (await act('snooze', form.elements.until.value, $('[data-snooze]').dataset.snooze)) form.closest('details').open = false;
   }
-  if (form.matches('[data-subject-form]')) {
-    const input = form.elements.subject;
-    act('subject', input.value);
-  }
+  if (form.matches('[data-subject-form]')) act('subject', form.elements.subject.value, $('#ticket-head h2').title);
   if (form.matches('[data-ask]')) {
     event.preventDefault();
     const answer = await post(form.action, Object.fromEntries(new FormData(form)));
@@ -201,22 +202,25 @@ document.addEventListener('submit', async (event) => {
   if (form.matches('[data-tag-form]')) {
     event.preventDefault();
     const input = form.elements.tag;
-    if (!input.value.trim()) return;
-    const answer = await post(`/tickets/${ticketNumber()}/tags`, { add: input.value });
-    if (!answer.ok) return void tell(answer);
-    input.value = '';
-    fetchNow();
+    if (input.value.trim() && (await tag({ add: input.value }))) input.value = '';
   }
 });
 
+/** Add or remove a tag of the open ticket. */
+export const tag = (values) => underway(changeTags(values));
+
+async function changeTags({ add, remove }) {
+  const url = `/tickets/${ticketNumber()}/tags`;
+  const answer = await post(url, { add, remove });
+  if (!answer.ok) return void tell(answer);
+  takenBack(url, { add: remove, remove: add });
+  fetchNow();
+  return true;
+}
+
 document.addEventListener('click', async (event) => {
   const untag = event.target.closest('[data-untag]');
-  if (untag) {
-    const answer = await post(`/tickets/${ticketNumber()}/tags`, { remove: untag.dataset.untag });
-    if (!answer.ok) return void tell(answer);
-    untag.closest('.hd-tag').remove();
-    fetchNow();
-  }
+  if (untag && (await tag({ remove: untag.dataset.untag }))) untag.closest('.hd-tag').remove();
   if (event.target.closest('[data-edit-subject]')) {
     const dialog = openDialog('subject-dialog');
     $('input[name=subject]', dialog).value = $('.hd-subject').textContent;

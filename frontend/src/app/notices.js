@@ -77,7 +77,7 @@ function desktop(item) {
 }
 
 function go(item) {
-  if (item.number && $('#pane')) open(item.number);
+  if (item.number && $('#pane')) open(item.number, { hash: new URL(item.url, location.href).hash });
   else location.assign(item.url);
 }
 
@@ -118,7 +118,7 @@ document.addEventListener('click', async (event) => {
     if (notice.dataset.number && $('#pane')) {
       event.preventDefault();
       $('[data-bell]').open = false;
-      open(notice.dataset.number);
+      open(notice.dataset.number, { hash: new URL(notice.href).hash });
     }
   }
   const more = event.target.closest('[data-notices-more]');

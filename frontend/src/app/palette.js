@@ -1,24 +1,66 @@
-// The command palette: deeds on the open ticket first, then tickets, customers, views and pages.
-import { act } from './menus.js';
+// The command palette: deeds on the open ticket first, then tickets, customers, views and pages. Asked for one property
+// (whom to assign, which tag), it offers that one's values alone, for the open ticket or for all that are chosen.
+import { bulk } from './list.js';
+import { act, tag } from './menus.js';
+import { area } from './composer.js';
+import { writer } from './rich.js';
 import { open } from './thread.js';
-import { $, $$, escape, folded, icon, word } from './util.js';
+import { $, $$, escape, folded, fragment, icon, parse, word } from './util.js';
 
 let found = [];
 let turn = 0;
 let kept = null; // what the keys chose: answers that come later do not choose something else
+let property = null; // {name, numbers, values}: whose values are offered, where it is only one
 
-export function openPalette() {
+/** `property`: only the values of this one; `numbers`: of these tickets instead of the open one. */
+export function openPalette(asked = {}) {
   const dialog = $('#palette');
   if (!dialog || dialog.open) return;
   const number = $('#ticket')?.dataset.ticket;
+  const numbers = asked.numbers ?? [];
+  property = asked.property ? { name: asked.property, numbers, values: valuesOf(asked.property, numbers) } : null;
+  const about = numbers.length > 1 ? word('selected', { n: numbers.length }) : (numbers[0] ?? number) ? `#${numbers[0] ?? number}` : '';
   const context = $('[data-palette-ctx]');
-  context.hidden = !number;
-  context.textContent = number ? `#${number}` : '';
-  $('[data-palette-in]').value = '';
+  context.hidden = !about;
+  context.textContent = about;
+  const input = $('[data-palette-in]');
+  input.value = '';
+  input.dataset.all ??= input.placeholder;
+  input.placeholder = property ? word(`choose_${property.name}`) : input.dataset.all;
   kept = null;
   dialog.showModal();
   search('');
 }
+
+// --- the values of one property ------------------------------------------------------------------------------
+
+/** [value, words] of what may be chosen; those of several tickets are asked for. */
+async function valuesOf(name, numbers) {
+  const form = numbers.length ? parse((await fragment('/tickets/bulk/form')) ?? '') : $('#ticket');
+  const options = name === 'tag' ? $$('datalist[id$=-tags] option', form) : $$(numbers.length ? `[data-bulk-pick=${name}] option:not(:disabled)` : `#ticket-head [data-set=${name}] option:not(:checked)`, form);
+  return options.map((option) => [option.value, option.textContent || option.value]);
+}
+
+async function choices(typed) {
+  const mine = ++turn;
+  const { name, numbers, values } = property;
+  const wanted = folded(typed.trim()).split(/\s+/);
+  const fits = (await values).filter(([, words]) => wanted.every((part) => folded(words).includes(part)));
+  if (mine !== turn) return;
+  const begins = ([, words]) => folded(words).split(/\s+/).some((part) => part.startsWith(wanted[0]));
+  const items = [...fits.filter(begins), ...fits.filter((one) => !begins(one))].slice(0, 50).map(([value, words]) => choice(name, numbers, value, words));
+  const fresh = name === 'tag' && typed.trim() && !fits.some(([, words]) => folded(words) === folded(typed.trim()));
+  if (fresh) items.push(choice(name, numbers, typed.trim(), word('new_tag', { name: typed.trim() })));
+  paint([['', items]]);
+}
+
+function choice(name, numbers, value, label) {
+  const was = $(`#ticket-head [data-set="${name}"]`)?.dataset.was;
+  const one = name === 'tag' ? () => tag({ add: value }) : () => act(name, value, was);
+  return { label, icon: 'bolt', run: () => (numbers.length ? bulk(name, value, numbers) : one()) };
+}
+
+// --- everything ----------------------------------------------------------------------------------------------
 
 /** Every control of the open ticket's head is a command, under its own name. */
 function deeds() {
@@ -29,9 +71,10 @@ function deeds() {
       items.push({ label: `${field.getAttribute('aria-label')}: ${option.textContent}`, icon: 'bolt', run: () => act(field.dataset.set, option.value, field.dataset.was) });
     }
   }
-  for (const button of $$('#ticket-head [data-act]')) {
-    const label = button.textContent.trim().replace(/\s*[!#]$/, '');
-    items.push({ label, icon: 'bolt', run: () => button.click() });
+  for (const control of $$('#ticket-head :is(button[data-act], .hd-menu :is(button, a).hd-cmd)')) {
+    const words = ($('span', control) ?? control).textContent.trim();
+    const menu = control.closest('[data-snooze]') ? `${$('summary', control.closest('details')).getAttribute('aria-label')}: ` : '';
+    items.push({ label: menu + words, icon: 'bolt', run: () => control.click() });
   }
   for (const tab of $$('#composer [data-tab]')) items.push({ label: tab.textContent.trim(), icon: 'pencil', run: () => document.dispatchEvent(new CustomEvent('hd:compose', { detail: { tab: tab.dataset.tab } })) });
   return items;
@@ -40,6 +83,7 @@ function deeds() {
 const pages = () => $$('.hd-nav-foot a.hd-nav-item, .hd-new-menu a, .hd-me-menu a').map((link) => ({ label: link.querySelector('span').textContent, icon: 'arrow-up-right', run: () => location.assign(link.href) }));
 
 async function search(typed) {
+  if (property) return choices(typed);
   const mine = ++turn;
   const wanted = folded(typed.trim());
   const matches = (item) => wanted.split(/\s+/).every((part) => folded(item.label).includes(part));
@@ -66,11 +110,8 @@ async function macrosFor(typed) {
 function useMacro(item) {
   document.dispatchEvent(new CustomEvent('hd:compose', { detail: { tab: 'reply' } }));
   setTimeout(() => {
-    const area = $('[data-write=reply]');
-    if (!area) return;
-    area.focus();
-    area.setRangeText(item.insert, area.selectionStart, area.selectionEnd, 'end');
-    area.dispatchEvent(new Event('input', { bubbles: true }));
+    if (!area('reply')) return;
+    writer(area('reply')).put(item.insert);
     document.dispatchEvent(new CustomEvent('hd:macro', { detail: item }));
   }, 30);
 }

@@ -82,7 +82,10 @@ document.addEventListener('hd:ticket', () => {
   paint(Number($('#ticket').dataset.ticket));
 });
 document.addEventListener('hd:head', () => $('#ticket') && paint(Number($('#ticket').dataset.ticket)));
-document.addEventListener('hd:leave-ticket', () => mine.ticket && emit('look', { ticket: mine.ticket, state: 'away' }));
+document.addEventListener('hd:leave-ticket', () => {
+  if (mine.ticket) emit('look', { ticket: mine.ticket, state: 'away' });
+  mine = { ticket: null, state: 'away' };
+});
 document.addEventListener('hd:connected', () => mine.ticket && emit('look', mine));
 document.addEventListener('hd:disconnected', () => {
   where.clear();

@@ -38,6 +38,37 @@ async function style() {
   if (link.href) document.head.append(link);
 }
 
+/** What is written in: the plain box, or the editor in its place. `before`: what stands before the cursor; `put` a text
+    there, instead of the last `length` characters. */
+export function writer(box) {
+  const rich = box.hidden && editor(box.form);
+  return rich ? inEditor(rich) : inBox(box);
+}
+
+function inBox(box) {
+  return {
+    before: () => box.value.slice(0, box.selectionStart),
+    put(text, length = 0) {
+      box.focus();
+      box.setRangeText(text, box.selectionStart - length, box.selectionEnd, 'end');
+      box.dispatchEvent(new Event('input', { bubbles: true }));
+    },
+  };
+}
+
+function inEditor(element) {
+  const range = () => element.editor.getSelectedRange();
+  return {
+    before: () => element.editor.getDocument().toString().slice(0, range()[0]),
+    put(text, length = 0) {
+      const [from, to] = range();
+      element.focus();
+      element.editor.setSelectedRange([from - length, to]);
+      element.editor.insertString(text);
+    },
+  };
+}
+
 export const rich = {
   active: (form) => Boolean(form && editor(form)),
   html: (form) => (form && editor(form) ? $('#rich-value', form).value : ''),

@@ -11,7 +11,8 @@ export const shared = () => chip()?.dataset.shared ?? '';
 /** One at a time: another one takes its place. */
 export function addShared(what) {
   chip()?.remove();
-  shelve(called(what)).dataset.shared = JSON.stringify(what);
+  shelve(called(what), 'reply').dataset.shared = JSON.stringify(what);
+  document.dispatchEvent(new CustomEvent('hd:uploads', { detail: { kind: 'reply' } }));
 }
 
 function called({ kind, title, latitude, longitude, name, phone, emoji }) {

@@ -1,4 +1,5 @@
 // While one types: `/` macros, `@` colleagues (in a note), `:` emoji.
+import { writer } from './rich.js';
 import { $, $$, escape, word } from './util.js';
 
 export const EMOJI = { smile: '🙂', grin: '😀', blush: '😊', joy: '😂', wink: '😉', hug: '🤗', love: '😍', cool: '😎', think: '🤔', eyes: '👀', sad: '😞', cry: '😢', worried: '😟', surprised: '😮', sorry: '🙇', shrug: '🤷', thumbsup: '👍', thumbsdown: '👎', ok: '👌', pray: '🙏', clap: '👏', handshake: '🤝', strong: '💪', wave: '👋', heart: '❤️', sparkles: '✨', star: '⭐', fire: '🔥', tada: '🎉', gift: '🎁', cake: '🎂', rose: '🌹', flower: '🌸', sun: '☀️', check: '✅', cross: '❌', warning: '⚠️', question: '❓', info: 'ℹ️', idea: '💡', phone: '📞', mail: '✉️', clock: '⏰', calendar: '📅', package: '📦', truck: '🚚', cart: '🛒', shop: '🏪', receipt: '🧾', money: '💰', card: '💳', pin: '📍', link: '🔗', attach: '📎', camera: '📷', tea: '🍵' };
@@ -7,7 +8,12 @@ const TRIGGER = /(?:^|\s)([/@:])([^\s/@:]{0,30})$/u;
 let box = null;
 let turn = 0;
 
-const field = () => document.activeElement?.matches?.('[data-write]') ? document.activeElement : null;
+/** The box somebody writes in, also when the editor stands in its place. */
+function field() {
+  const at = document.activeElement;
+  if (at?.matches?.('trix-editor')) return $('[data-write=reply]', at.closest('form'));
+  return at?.matches?.('[data-write]') ? at : null;
+}
 
 export function closeSuggestions() {
   box?.remove();
@@ -24,8 +30,7 @@ async function items(kind, typed) {
 }
 
 async function suggest(area) {
-  const before = area.value.slice(0, area.selectionStart);
-  const match = before.match(TRIGGER);
+  const match = writer(area).before().match(TRIGGER);
   if (!match || (match[1] === '@' && area.dataset.write !== 'note') || (match[1] === ':' && !match[2])) return closeSuggestions();
   const mine = ++turn;
   const found = await items(match[1], match[2]);
@@ -50,13 +55,10 @@ function paint(area, found) {
 /** Put one in the place of what is typed by now: that may be more than what the list was asked for. */
 function take(area, item) {
   turn += 1; // an answer still on its way is of no use any more
-  const at = area.selectionStart;
-  const length = area.value.slice(0, at).match(TRIGGER)?.[0].trimStart().length ?? 0;
-  area.setRangeText(item.insert, at - length, at, 'end');
+  const length = writer(area).before().match(TRIGGER)?.[0].trimStart().length ?? 0;
   if (item.macro) document.dispatchEvent(new CustomEvent('hd:macro', { detail: item }));
-  area.dispatchEvent(new Event('input', { bubbles: true }));
+  writer(area).put(item.insert, length);
   closeSuggestions();
-  area.focus();
 }
 
 function move(by) {
@@ -76,15 +78,13 @@ document.addEventListener('keydown', (event) => {
   event.stopPropagation();
   deed();
 }, true);
-document.addEventListener('focusout', (event) => event.target.matches?.('[data-write]') && setTimeout(() => field() || closeSuggestions(), 150));
+document.addEventListener('focusout', (event) => event.target.matches?.('[data-write], trix-editor') && setTimeout(() => field() || closeSuggestions(), 150));
 document.addEventListener('click', (event) => {
   const button = event.target.closest('[data-suggest]');
   if (!button) return;
   const area = $$('[data-write]').find((one) => !one.closest('[hidden]'));
   if (!area) return;
-  area.focus();
-  const sign = button.dataset.suggest;
-  const space = area.selectionStart && !/\s$/.test(area.value.slice(0, area.selectionStart)) ? ' ' : '';
-  area.setRangeText(space + sign + (sign === ':' ? 's' : ''), area.selectionStart, area.selectionEnd, 'end');
+  const before = writer(area).before();
+  writer(area).put(`${before && !/\s$/.test(before) ? ' ' : ''}${button.dataset.suggest}`);
   suggest(area);
 });

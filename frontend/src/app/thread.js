@@ -10,7 +10,7 @@ const SEEN_MS = 1000;
 let opening = 0;
 
 /** Show a ticket in the pane. */
-export async function open(number, { push = true, url } = {}) {
+export async function open(number, { push = true, url, hash = '' } = {}) {
   const pane = $('#pane');
   if (!pane) return void location.assign(url ?? `/tickets/${number}`);
   const turn = ++opening;
@@ -21,13 +21,13 @@ export async function open(number, { push = true, url } = {}) {
   clearTimeout(slow);
   if (turn !== opening) return;
   pane.removeAttribute('aria-busy');
-  if (html === null) return;
+  if (html === null) return void mark($('#ticket')?.dataset.ticket);
   document.dispatchEvent(new CustomEvent('hd:leave-ticket'));
   pane.replaceChildren(parse(html));
   $('#shell').classList.replace('show-list', 'show-ticket');
-  if (push) history.pushState({}, '', `/tickets/${number}?${query}`);
+  if (push) history.pushState({}, '', `/tickets/${number}?${query}${hash}`);
   document.title = `${$('.hd-subject')?.textContent ?? ''} #${number}`;
-  begin();
+  begin(hash);
 }
 
 function mark(number) {
@@ -39,14 +39,25 @@ function mark(number) {
   }
 }
 
-/** Back to the list (on a phone the pane gives way to it). */
-export function close() {
-  document.dispatchEvent(new CustomEvent('hd:leave-ticket'));
-  $('#shell').classList.replace('show-ticket', 'show-list');
+/** Back to the list: no ticket is open any more (on a phone the pane gives way to it), its row has the focus. */
+export function close({ push = true } = {}) {
   const number = $('#ticket')?.dataset.ticket;
-  history.pushState({}, '', `/?${$('#list')?.dataset.query ?? ''}`);
-  const row = $(`#rows [data-number="${number}"] .hd-row-open`);
-  (row ?? $('#rows'))?.focus({ preventScroll: false });
+  opening += 1; // one that is on its way comes too late
+  empty('none');
+  mark(null);
+  $('#shell').classList.replace('show-ticket', 'show-list');
+  const list = $('#list');
+  if (push) history.pushState({}, '', `/?${list?.dataset.query ?? ''}`);
+  document.title = list?.dataset.title ?? document.title;
+  const row = $(`#rows [data-number="${number}"]`);
+  row?.classList.add('is-cursor');
+  (row ? $('.hd-row-open', row) : $('#rows'))?.focus();
+}
+
+/** A pane without a ticket: none is open, or the one that was may not be seen any more. */
+function empty(why) {
+  document.dispatchEvent(new CustomEvent('hd:leave-ticket'));
+  $('#pane').replaceChildren($(`template[data-pane="${why}"]`).content.cloneNode(true));
 }
 
 document.addEventListener('click', (event) => {
@@ -63,31 +74,66 @@ document.addEventListener('click', (event) => {
 });
 
 document.addEventListener('hd:open-ticket', ({ detail }) => open(detail));
+document.addEventListener('hd:close-ticket', () => close({ push: false }));
 
-addEventListener('popstate', () => {
-  if (!$('#pane')) return;
-  const found = location.pathname.match(/^\/tickets\/(\d+)/);
-  if (found) open(found[1], { push: false });
-  else $('#shell').classList.replace('show-ticket', 'show-list');
-});
-
-/** Everything that is set up once a ticket is on the page. */
-function begin() {
+/** Everything that is set up once a ticket is on the page; `hash`: the message that was linked to. */
+function begin(hash = location.hash) {
   const thread = $('#thread');
   if (!thread) return;
-  seen.seq = Number($('#ticket').dataset.seq);
+  const { seq, read } = $('#ticket').dataset;
+  seen.seq = Number(seq);
   side = '';
   tasks = painted($('#thread-tasks'));
   htmx.process($('#ticket'));
-  const target = location.hash.startsWith('#m-') && $(location.hash);
-  if (target) target.scrollIntoView({ block: 'center' });
-  else thread.scrollTop = thread.scrollHeight;
+  readTo = Number(read) && Number(read) < Number(seq) ? Number(read) : Infinity;
+  paintUnseen();
   for (const picture of $$('img', thread)) picture.addEventListener('load', () => stick(), { once: true });
-  stuck = !target;
+  stuck = true;
+  stick();
+  const unseen = $('#unseen');
+  if (unseen && thread.scrollTop > unseen.offsetTop) thread.scrollTop = unseen.offsetTop - 8, stuck = false; // what is new is read from its beginning
+  if (hash.startsWith('#m-')) goTo(hash.slice(1));
   watchSeen();
   sendSeen();
   document.dispatchEvent(new CustomEvent('hd:ticket', { detail: { number: $('#ticket').dataset.ticket } }));
 }
+
+/** To one message, however far back. */
+async function goTo(id) {
+  const number = $('#ticket')?.dataset.ticket;
+  while (!document.getElementById(id) && $('#earlier')) {
+    if (!(await loadEarlier($('#earlier'), '&far=1')) || $('#ticket')?.dataset.ticket !== number) return;
+  }
+  const message = document.getElementById(id);
+  if (!message) return;
+  stuck = false;
+  message.tabIndex = -1;
+  message.focus({ preventScroll: true });
+  message.scrollIntoView({ block: 'center' });
+  message.classList.add('is-linked');
+}
+
+addEventListener('hashchange', () => $('#thread') && location.hash.startsWith('#m-') && goTo(location.hash.slice(1)));
+
+// --- what is new since it was last read ------------------------------------------------------------------------
+
+let readTo = Infinity; // up to here everything was read when the ticket was opened, or the page was left
+
+/** A line before the first message that is new. */
+function paintUnseen() {
+  $('#unseen')?.remove();
+  const all = $$('#thread [data-message]');
+  const first = all.find((one) => one.hasAttribute('data-foreign') && Number(one.dataset.seq) > readTo);
+  if (!first || (first === all[0] && !$('#earlier'))) return;
+  const line = document.createElement('div');
+  line.className = 'hd-day hd-unseen';
+  line.id = 'unseen';
+  line.dataset.seq = first.dataset.seq;
+  line.append(Object.assign(document.createElement('b'), { textContent: word('unseen') }));
+  first.before(line);
+}
+
+document.addEventListener('visibilitychange', () => document.hidden && $('#ticket') && (readTo = seen.seq));
 
 // --- what changed --------------------------------------------------------------------------------------------
 
@@ -99,9 +145,19 @@ let stuck = true; // the reader is at the end
 document.addEventListener('scroll', (event) => {
   if (event.target.id !== 'thread') return;
   const thread = event.target;
-  stuck = thread.scrollHeight - thread.scrollTop - thread.clientHeight < 60;
-  if (stuck) $('[data-jump]').hidden = true;
+  const below = thread.scrollHeight - thread.scrollTop - thread.clientHeight;
+  stuck = below < 60;
+  const jump = $('[data-jump]');
+  if (stuck) jump.hidden = true;
+  else if (jump.hidden && below > thread.clientHeight) offerJump('to_newest');
 }, true);
+
+/** A button to the end of the conversation. */
+function offerJump(key) {
+  const jump = $('[data-jump]');
+  $('span', jump).textContent = word(key);
+  jump.hidden = false;
+}
 
 function stick() {
   const thread = $('#thread');
@@ -125,6 +181,7 @@ document.addEventListener('hd:said', ({ detail }) => {
 function say(part) {
   const before = lastForeign();
   patchTail(part);
+  paintUnseen();
   const newest = lastForeign();
   if (newest && newest !== before) arrived(newest);
   stick();
@@ -140,7 +197,7 @@ document.addEventListener('hd:changes', (event) => {
     return void (missed && open(number, { push: false }));
   }
   if (!part) return;
-  if (part.gone) return void $('#pane').replaceChildren(Object.assign(document.createElement('section'), { className: 'hd-ticket d-block' })), undefined;
+  if (part.gone) return void lost();
   if (event.detail !== said) say(part);
   Idiomorph.morph($('#ticket-head'), part.head, { morphStyle: 'outerHTML', callbacks: keepOpen });
   for (const field of $$('#ticket-head select[data-set]')) if (field !== document.activeElement) field.value = field.dataset.was;
@@ -148,6 +205,7 @@ document.addEventListener('hd:changes', (event) => {
   showTasks(part.tasks);
   $('#ticket').dataset.seq = part.seq || $('#ticket').dataset.seq;
   $('#ticket').dataset.status = part.status;
+  $('#ticket').dataset.shelf = part.shelf;
   stick();
   if (part.side) clearTimeout(siding), siding = setTimeout(() => loadSide({ again: false }), SIDE_MS); // once for lines that come together
 });
@@ -168,12 +226,21 @@ function showTasks(html) {
   if (focused !== document.activeElement && focused?.closest('#thread-tasks')) focused.focus();
 }
 
+/** The ticket may not be seen any more. What was being written is shown once more, to be copied. */
+function lost() {
+  const unsent = $$('#composer [data-write]').map((box) => box.value.trim()).filter(Boolean).join('\n\n');
+  empty('gone');
+  const box = $('[data-unsent]');
+  box.hidden = !unsent;
+  $('textarea', box).value = unsent;
+}
+
 const lastForeign = () => $$('#thread [data-foreign]').at(-1)?.id;
 
 function arrived(id) {
   const who = $(`#${id} .hd-meta b`)?.textContent ?? '';
   announce(word('new_message', { name: who }));
-  if (!stuck) $('[data-jump]').hidden = false;
+  if (!stuck) offerJump('message_below');
 }
 
 /** Paint the thread again from one message on, keeping what is the same. */
@@ -234,21 +301,27 @@ document.addEventListener('htmx:afterSwap', (event) => {
 
 // --- earlier messages ----------------------------------------------------------------------------------------
 
-document.addEventListener('click', async (event) => {
+document.addEventListener('click', (event) => {
   const button = event.target.closest('[data-earlier]');
-  if (!button) return;
+  if (button) loadEarlier(button);
+});
+
+/** What stands before the first message, without moving what is read. */
+async function loadEarlier(button, more = '') {
   button.disabled = true;
-  const html = await fragment(button.dataset.earlier);
+  const html = await fragment(button.dataset.earlier + more);
   button.disabled = false;
-  if (html === null) return;
+  if (html === null || !button.isConnected) return false;
   const thread = $('#thread');
   const height = thread.scrollHeight - thread.scrollTop;
   const parts = parse(html);
   for (const day of $$('.hd-day', parts)) document.getElementById(day.id)?.remove();
   button.replaceWith(parts);
   thread.scrollTop = thread.scrollHeight - height;
+  paintUnseen();
   watchSeen();
-});
+  return true;
+}
 
 // --- what was seen: in view for a second, with the page in front ----------------------------------------------
 

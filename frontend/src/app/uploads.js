@@ -1,15 +1,26 @@
 // Files for a message: chosen, pasted or dropped; sent to the server at once, with their progress.
 import { $, $$, csrf, post, toast, word } from './util.js';
 
+// A file belongs to what it was attached to: what is meant for colleagues does not go out with the reply.
 const shelf = () => $('[data-uploads]');
+const chips = (kind, state = '') => $$(`.hd-attach[data-kind="${kind}"]${state}`, shelf() ?? document.createElement('div'));
+const present = () => shelf()?.dataset.kind ?? 'reply';
 
-export const uploadedTokens = () => $$('[data-token]', shelf() ?? document.createElement('div')).map((chip) => chip.dataset.token);
-export const uploading = () => Boolean(shelf()?.querySelector('.is-loading'));
-export const clearUploads = () => shelf()?.replaceChildren();
+export const uploadedTokens = (kind) => chips(kind, '[data-token]').map((chip) => chip.dataset.token);
+export const uploading = () => chips(present(), '.is-loading').length > 0;
+export const clearUploads = (kind) => chips(kind).forEach((chip) => chip.remove());
+
+/** Only the files of this kind of writing are shown, and what is attached now is its. */
+export function showUploads(kind) {
+  shelf().dataset.kind = kind;
+  for (const chip of $$('.hd-attach', shelf())) chip.hidden = chip.dataset.kind !== kind;
+}
+
+const changed = (kind) => document.dispatchEvent(new CustomEvent('hd:uploads', { detail: { kind } }));
 
 /** Wait until no file is on its way any more; false when one of them did not arrive. */
 export async function uploaded() {
-  const waitedFor = $$('.is-loading', shelf() ?? document.createElement('div'));
+  const waitedFor = chips(present(), '.is-loading');
   await Promise.all(waitedFor.map((chip) => chip.arrival));
   return waitedFor.every((chip) => chip.dataset.token || chip.takenOff);
 }
@@ -18,10 +29,12 @@ export function upload(files) {
   for (const file of files) one(file);
 }
 
-/** Something on the shelf, with a button that takes it off again. */
-export function shelve(name, stop = () => {}) {
+/** Something on the shelf of a kind of writing, with a button that takes it off again. */
+export function shelve(name, kind, stop = () => {}) {
   const chip = document.createElement('span');
   chip.className = 'hd-attach';
+  chip.dataset.kind = kind;
+  chip.hidden = kind !== present();
   const label = document.createElement('span');
   label.textContent = name;
   const remove = document.createElement('button');
@@ -34,18 +47,19 @@ export function shelve(name, stop = () => {}) {
     stop();
     if (chip.dataset.token) post(`/uploads/${chip.dataset.token}/delete`);
     chip.remove();
+    changed(kind);
   });
   return chip;
 }
 
 /** One that the server has already. */
-export function addUploaded({ token, filename }) {
-  if (!uploadedTokens().includes(token)) shelve(filename).dataset.token = token;
+export function addUploaded({ token, filename }, kind) {
+  if (!uploadedTokens(kind).includes(token)) shelve(filename, kind).dataset.token = token;
 }
 
 function one(file) {
   let request = null;
-  const chip = shelve(file.name, () => {
+  const chip = shelve(file.name, present(), () => {
     chip.takenOff = true;
     request?.abort();
   });
@@ -78,6 +92,7 @@ function send(file, chip, bar) {
     chip.dataset.token = JSON.parse(request.responseText).token;
     chip.classList.remove('is-loading');
     bar.remove();
+    changed(chip.dataset.kind);
   });
   request.send(body);
   return request;
@@ -99,6 +114,8 @@ document.addEventListener('paste', (event) => {
 const over = (event) => event.target.closest?.('.hd-convo') && event.dataTransfer?.types.includes('Files');
 document.addEventListener('dragover', (event) => over(event) && (event.preventDefault(), $('#composer')?.classList.add('is-drop')));
 document.addEventListener('dragleave', () => $('#composer')?.classList.remove('is-drop'));
+// A file dropped beside the composer does not take the place of the page.
+for (const name of ['dragover', 'drop']) addEventListener(name, (event) => event.dataTransfer?.types.includes('Files') && !event.target.matches?.('input[type=file]') && event.preventDefault());
 document.addEventListener('drop', (event) => {
   $('#composer')?.classList.remove('is-drop');
   if (!over(event)) return;

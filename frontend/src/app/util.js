@@ -38,13 +38,33 @@ export const folded = (text) => text.normalize('NFD').replace(/\p{M}/gu, '').rep
 
 export const csrf = () => $('meta[name=csrf-token]')?.content ?? '';
 
+/** After signing in again this page needs a new token; answers whether it has one, null when nobody is signed in. */
+export async function freshToken() {
+  const response = await fetch('/inbox/token', { headers: { Accept: 'application/json' }, credentials: 'same-origin' }).catch(() => null);
+  if (!response?.ok) return null;
+  const { agent, csrf: token } = await response.json();
+  if (!mine(agent)) return null;
+  const fresh = token !== csrf();
+  $('meta[name=csrf-token]').content = token;
+  return fresh;
+}
+
+/** Is the page of whom this browser is signed in as? Else it is made anew, before anything is said in a wrong name. */
+export function mine(agent) {
+  if (String(agent) === $('meta[name=hd-agent]')?.content) return true;
+  document.dispatchEvent(new CustomEvent('hd:somebody-else'));
+  location.reload();
+  return false;
+}
+
 /** POST a form. Answers {ok, status, data}; status 0: no connection. */
-export async function post(url, values = {}, { keepalive = false } = {}) {
+export async function post(url, values = {}, { keepalive = false, again = false } = {}) {
   const body = new URLSearchParams();
   for (const [key, value] of Object.entries(values)) for (const one of [value].flat()) if (one !== undefined && one !== null) body.append(key, one);
   const headers = { 'X-CSRFToken': csrf(), 'X-Requested-With': 'fetch', Accept: 'application/json' };
   try {
     const response = await fetch(url, { method: 'POST', body, headers, credentials: 'same-origin', keepalive });
+    if (response.status === 400 && !again && (await freshToken())) return post(url, values, { keepalive, again: true });
     const text = await response.text();
     return { ok: response.ok, status: response.status, data: text.startsWith('{') ? JSON.parse(text) : {} };
   } catch {
@@ -114,6 +134,7 @@ export function announce(text) {
   setTimeout(() => (region.textContent = text), 50);
 }
 
+/** Somebody types there. A property of the ticket's head is a button that opens a list: nobody types in it. */
 export function typing(target) {
-  return target instanceof Element && target.closest('input:not([type=checkbox], [type=radio], [type=button]), textarea, select, [contenteditable], trix-editor') !== null;
+  return target instanceof Element && target.closest('input:not([type=checkbox], [type=radio], [type=button]), textarea, select:not([data-set]), [contenteditable], trix-editor') !== null;
 }
