@@ -83,7 +83,7 @@ def _split(line: str) -> list[str]:
             start = index + 1
         index += 1
     if start < length:
-        pieces.append(line[start : start + 2000])
+        pieces.append(line[start:] if length - start <= 2000 else f"{line[start : start + 1000]} {line[-1000:]}")
     return pieces
 
 

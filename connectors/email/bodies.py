@@ -155,6 +155,9 @@ def _related(part: Part, files: Files, defects: list[str]) -> list[Segment]:
 def _leaf(part: Part, files: Files, defects: list[str]) -> list[Segment]:
     if part.content_type in _TNEF:
         return _unpack_tnef(part, files, defects)
+    if part.unopened:
+        files.add("unopened-parts.txt", "text/plain", part.raw)
+        return []
     if part.content_type.startswith("multipart/"):  # without any boundary: words, if anything
         return [Segment(text=_text(part, defects))]
     if not _is_words(part, files):

@@ -22,7 +22,8 @@ MAX_FREE_TEXT_BYTES = 256 * 1024
 _MACHINE = re.compile(r"^(?:mail|system|admin|smtp|mta|exchange|mms|uucp|daemon|root|bounce|no-?reply|microsoft)")
 _PASSED_ON = re.compile(r"^\s*(?:fwd?|tr|wg|chuyển tiếp)\s*:", re.I)
 _COPY_BEGINS = re.compile(
-    r"^-{2,}.*(?:copy|original|message|header|returned)|^Original message|^Received: |^Subject: ", re.I
+    r"^-{2,}.*(?:copy|original|message|header|returned|thư gốc|nội dung gốc)|^Original message|^(?:Received|Subject|Message-ID): ",
+    re.I,
 )
 _STATUS = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
 

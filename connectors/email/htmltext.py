@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
 from connectors.email import limits
 from connectors.email.charsets import clean
@@ -29,6 +29,7 @@ ATTRIBUTION_CLASSES = frozenset({"gmail_attr", "moz-cite-prefix"})
 _OUTLOOK_RULE = re.compile(r"border\s*:\s*none\s*;\s*border-top\s*:\s*solid\s+#?[0-9a-z]+\s+1\.0pt", re.I)
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]{0,20})")
 _ANY_TAG = re.compile(r"<[^<>]{0,2000}>")
+_UNREAD = re.compile(r"<(?:style|script)\b[^<]*", re.I)
 # Elements that end without being closed do not nest.
 _SELF_CLOSED = frozenset({
     "p", "li", "td", "th", "tr", "dd", "dt", "br", "img", "hr", "input", "meta", "link", "col", "option", "wbr", "area",
@@ -58,15 +59,24 @@ def too_deep(html: str) -> bool:
 
 def to_text(html: str) -> str:
     """Readable text with marks (see `strip_marks`); at most limits.MAX_TEXT_CHARS of it."""
+    html = html[: limits.MAX_HTML_READ_CHARS]
     if too_deep(html):
-        return clean(_ANY_TAG.sub(" ", html[: limits.MAX_TEXT_CHARS])).strip()
-    tree = LexborHTMLParser(html.replace("\x00", ""))
+        return _without_tags(html)
+    try:
+        tree = LexborHTMLParser(html.replace("\x00", ""))
+    except SelectolaxError:  # more elements than its child may hold in memory
+        return _without_tags(html)
     root = tree.body or tree.root
     if root is None:
         return ""
     writer = _Writer()
     _walk(root, writer)
     return clean(writer.result())
+
+
+def _without_tags(html: str) -> str:
+    words = clean(_ANY_TAG.sub(" ", _UNREAD.sub(" ", html)))
+    return _SPACES.sub(" ", words).strip()[: limits.MAX_TEXT_CHARS]
 
 
 def _walk(root: LexborNode, writer: _Writer) -> None:

@@ -14,6 +14,7 @@ MAX_FILES_BYTES = 80 * 1024 * 1024  # all files of one mail together, decoded
 
 MAX_TEXT_CHARS = 500_000
 MAX_HTML_CHARS = 1_000_000
+MAX_HTML_READ_CHARS = 2_000_000  # of one that is too large to show: its words are looked for in so much of it
 MAX_HTML_DEPTH = 1_000  # HTML parsers are quadratic in it; newsletters reach some fifty
 # Beyond this much text nothing is taken for a quote: the search for quotes stays cheap.
 MAX_QUOTE_CHARS = 64 * 1024

@@ -31,6 +31,7 @@ class Part:
     preamble: bytes = b""
     depth: int = 0
     typed: bool = False  # says its content type itself
+    unopened: bool = False  # there are parts in it that were not looked for: a limit was reached
 
     def get(self, name: str) -> bytes:
         for key, value in self.headers:
@@ -71,9 +72,11 @@ def parse_tree(raw: bytes, defects: list[str]) -> Part:
             continue
         if part.depth >= limits.MAX_DEPTH:
             defects.append("structure: nested too deep, kept as a file")
+            part.unopened = True
             continue
         if count >= limits.MAX_PARTS:
             defects.append("structure: too many parts, the rest is kept as a file")
+            part.unopened = True
             continue
         part.children = _children(part, limits.MAX_PARTS - count, defects)
         count += len(part.children)

@@ -8,10 +8,11 @@ import time
 from pathlib import Path
 
 import pytest
+from selectolax.lexbor import SelectolaxError
 
 from connectors.contract import InboundMessage, Raw, Unparseable
 from connectors.email import child as child_module
-from connectors.email import html, limits, quotes
+from connectors.email import html, htmltext, limits, quotes
 from connectors.email.children import Child, ParsingFailed
 from connectors.email.connector import Email
 from connectors.email.parse import parse_mail
@@ -109,6 +110,43 @@ def test_our_parser_is_linear(name: str):
     found = parse_mail(BOMBS[name])
     assert time.monotonic() - began < 3
     assert found.subject or found.text or found.sender.email or found.files
+
+
+def test_what_lies_too_deep_is_a_file():
+    found = parse_mail(BOMBS["2000 nested multiparts"])
+    assert [f.filename for f in found.files] == ["unopened-parts.txt"] and b"bottom" in found.files[0].data
+    assert found.text == "" and "structure: nested too deep, kept as a file" in found.defects
+
+
+HTML = b"Content-Type: text/html; charset=utf-8\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        b"<style>p {}</style><p>words</p>" + b"<div>" * 5000 + b"below" + b"</div>" * 5000,
+        b"<p>words</p>" + b"<div>" * 300_000 + b"below",
+        b"<p>words below</p>" + b"<!-- -->" * 200_000,
+    ],
+)
+def test_of_html_that_cannot_be_shown_the_words_are(page: bytes):
+    found = parse_mail(HEAD + HTML + page)
+    assert found.text.split() == ["words", "below"] and found.html == ""
+    assert any(defect.startswith("html: ") for defect in found.defects)
+
+
+def test_an_html_parser_that_gives_up_costs_no_words(monkeypatch):
+    def full(_html: str) -> None:
+        raise SelectolaxError("out of memory")
+
+    monkeypatch.setattr(htmltext, "LexborHTMLParser", full)
+    found = parse_mail(HEAD + HTML + b"<p>xin ch\xc3\xa0o</p>")
+    assert (found.text, found.reply_text, found.defects) == ("xin chào", "xin chào", [])
+
+
+def test_an_address_after_a_long_comment_is_found():
+    found = parse_mail(HEAD.replace(b"a@b.example", b"(" * 5000 + b")" * 5000 + b" <a@b.example>") + b"\r\nx")
+    assert found.sender.email == "a@b.example"
 
 
 def test_a_parser_that_hangs_is_killed_and_the_mail_becomes_a_stub(monkeypatch, tmp_path: Path):

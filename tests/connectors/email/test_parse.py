@@ -370,6 +370,13 @@ def test_a_free_text_bounce_in_vietnamese():
     assert found.auto == "bounce" and found.bounce is not None
     assert (found.bounce.recipients[0].email, found.bounce.recipients[0].permanent) == ("minh@khach.example", True)
     assert found.bounce.original_message_id == "t2.m2@shop.example"
+    found = read(
+        "From: mailer-daemon@mang.example\nSubject: Thư không gửi được",
+        "Thư không thể gửi đến:\r\n\r\nminh@khach.example\r\n\r\nLý do: Hộp thư không tồn tại (550 5.1.1).\r\n\r\n"
+        "----- Thư gốc -----\r\nMessage-ID: <t2.m2@shop.example>",
+    )
+    assert found.bounce is not None
+    assert found.bounce.recipients[0].reason == "minh@khach.example Lý do: Hộp thư không tồn tại (550 5.1.1)."
 
 
 def test_a_customer_who_forwards_a_bounce_is_a_customer():
