@@ -11,6 +11,11 @@ from collections.abc import Iterable
 
 from connectors.contract import IPNetwork, PermanentFailure, TemporaryFailure
 
+SENTENCES = (
+    "The name %(host)s could not be resolved.",
+    "%(host)s is a private address; [network] allow_private in the configuration admits it.",
+)
+
 
 def resolve(host: str, port: int, allow_private: Iterable[IPNetwork]) -> str:
     """The first address of `host` that may be connected to, as text.

@@ -158,13 +158,16 @@ def _said(reason: str, locale: str) -> str:
 def _sentences() -> list[tuple[str, re.Pattern[str]]]:
     """Ours, and those that connectors say of what went wrong."""
     theirs = (text for kind in registry.kinds().values() for text in kind.sentences)
-    return [(text, _pattern(text, _SHAPES)) for text in dict.fromkeys((*SENTENCES, *theirs))]
+    return [
+        (text, re.compile(_pattern(text, _SHAPES).pattern + r"(?= |$)"))
+        for text in dict.fromkeys((*SENTENCES, *theirs))
+    ]
 
 
 def _begins(text: str) -> tuple[str, re.Match[str] | None]:
     for sentence, pattern in _sentences():
         match = pattern.match(text)
-        if match and text[match.end() : match.end() + 1] in ("", " "):
+        if match:
             return sentence, match
     return "", None
 

@@ -38,11 +38,14 @@ def stored() -> Iterator[tuple[str, str]]:
 
 
 def written(value: ast.expr) -> str:
+    return whole(value).removeprefix("7 ")
+
+
+def whole(value: ast.expr) -> str:
     if isinstance(value, ast.Constant) and isinstance(value.value, str):
         return value.value
     if isinstance(value, ast.JoinedStr):
-        parts = [p.value if isinstance(p, ast.Constant) else "7" for p in value.values]
-        return "".join(str(p) for p in parts).removeprefix("7 ")
+        return "".join(str(p.value) if isinstance(p, ast.Constant) else "7" for p in value.values)
     return ""
 
 
@@ -88,3 +91,36 @@ def test_what_connectors_say_went_wrong_is_said_in_vietnamese(app: Flask) -> Non
         for kind in registry.kinds().values():
             for sentence in kind.sentences:
                 assert why(sentence) != sentence, sentence
+
+
+MAIL = SERVICES.parent.parent / "connectors" / "email"
+# Told to a program, to whoever writes the configuration, or where what stands in the mail itself is the point.
+NOT_OF_SERVERS = {"connector.py", "compose.py", "dkim.py", "smtp_in.py", "forwarded.py"}
+
+
+def said_of_servers() -> Iterator[tuple[str, str]]:
+    """(where, sentence) of each failure and step of a test in the mail connector."""
+    for path in [*sorted(MAIL.glob("*.py")), MAIL.parent / "network.py"]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or path.name in NOT_OF_SERVERS:
+                continue
+            called = ast.unparse(node.func).split(".")[-1]
+            found = node.args[2:3] if called == "TestStep" else node.args[:1] if called.endswith("Failure") else []
+            for value in found:
+                text = whole(value)
+                if text.strip("7"):
+                    yield f"{path.name}:{node.lineno}", text
+
+
+def test_what_a_mail_server_or_a_test_of_it_says_can_be_translated() -> None:
+    found = list(said_of_servers())
+    assert len(found) > 40
+    assert [(where, text) for where, text in found if not known(text)] == []
+
+
+def test_the_words_of_a_server_stay_behind_ours(app: Flask) -> None:
+    with app.test_request_context(), force_locale("vi"):
+        told = why("The mail server refused the recipient: 550 5.1.1 <a@b.example>: User unknown")
+        assert told == "Máy chủ thư từ chối người nhận: 550 5.1.1 <a@b.example>: User unknown"
+        assert why("mx.shop.example:993 did not answer in time.") == "mx.shop.example:993 không trả lời kịp."
+        assert why("mx.shop.example has the address 10.0.0.7.") == "mx.shop.example có địa chỉ 10.0.0.7."

@@ -27,6 +27,7 @@ from connectors.email.child import Request
 from connectors.email.classify import is_own
 from connectors.email.inbound import to_echo, to_inbound, to_message
 from connectors.email.parse import ParsedMail, scan_headers
+from connectors.email.sentences import SENTENCES
 
 MAX_FILES_BYTES = 20 * 1024 * 1024  # what most receiving servers still take, before base64 makes it a third larger
 OAUTH = "Sign-in with Google, Microsoft or another OAuth2 server"
@@ -47,6 +48,7 @@ class Email(Connector):
     channel: ClassVar[str] = "email"
     label: ClassVar[str] = "Email"
     icon: ClassVar[str] = "mail"
+    sentences: ClassVar[tuple[str, ...]] = SENTENCES
     identity_kind: ClassVar[str] = "email"
     bursts: ClassVar[bool] = False
     continuous: ClassVar[bool] = False

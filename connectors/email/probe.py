@@ -32,6 +32,8 @@ ADVICE = {
 }
 
 
+NO_SENT = "No folder of sent mail was found; answers from other programs are not seen."
+
 Fix = tuple[tuple[str, str | int], ...]
 
 
@@ -69,14 +71,14 @@ def _reach(kind: str, config: ChannelConfig, host: str, port: int, security: str
     except ConnectorError as error:
         yield TestStep(f"{kind}: name", False, str(error), ADVICE["dns"], fix=_other_host(kind, config, host))
         raise _Failed from error
-    yield TestStep(f"{kind}: name", True, f"{host} is {address}")
+    yield TestStep(f"{kind}: name", True, f"{host} has the address {address}.")
     try:
         with network_errors(f"{host}:{port}"):
             socket.create_connection((address, port), CONNECT_S).close()
     except ConnectorError as error:
         yield TestStep(f"{kind}: connection", False, str(error), ADVICE["connect"], fix=_other_port(kind, config, host))
         raise _Failed from error
-    yield TestStep(f"{kind}: connection", True, f"{host}:{port} answers")
+    yield TestStep(f"{kind}: connection", True, f"{host}:{port} answers.")
     if security == "none":
         return
     try:
@@ -85,7 +87,7 @@ def _reach(kind: str, config: ChannelConfig, host: str, port: int, security: str
     except ConnectorError as error:
         yield TestStep(f"{kind}: encryption", False, str(error), ADVICE["tls"], fix=_other_port(kind, config, host))
         raise _Failed from error
-    yield TestStep(f"{kind}: encryption", True, f"{version}, the certificate is valid for {host}")
+    yield TestStep(f"{kind}: encryption", True, f"{version}; the certificate is valid for {host}.")
 
 
 def _other_port(kind: str, config: ChannelConfig, host: str) -> Fix:
@@ -117,7 +119,7 @@ def _mailbox(config: ChannelConfig, sessions: list[ImapSession]) -> Iterator[Tes
         yield TestStep("IMAP: login", False, str(error), _login_advice(config))
         raise _Failed from error
     sessions.append(session)
-    yield TestStep("IMAP: login", True, f"logged in as {config.get('imap_user') or config.get('address')}")
+    yield TestStep("IMAP: login", True, f"Logged in as {config.get('imap_user') or config.get('address')}.")
     folder = str(config.get("imap_folder", "INBOX"))
     try:
         with network_errors("The mail server"):
@@ -131,7 +133,7 @@ def _mailbox(config: ChannelConfig, sessions: list[ImapSession]) -> Iterator[Tes
         fix: Fix = (("imap_folder", nearest),) if nearest else ()
         yield TestStep("IMAP: folder", False, f"There is no folder “{folder}”.", ADVICE["folder"], fix=fix)
         raise _Failed
-    yield TestStep("IMAP: folder", True, f"{folder} holds {count} mails")
+    yield TestStep("IMAP: folder", True, f"The folder “{folder}” holds {count} mails.")
     yield from _other_folders(session, config, folder)
 
 
@@ -149,7 +151,7 @@ def _other_folders(session: ImapSession, config: ChannelConfig, folder: str) -> 
         except ConnectorError as error:
             yield TestStep(name, False, str(error), ADVICE["folder"], fix=(("sent_folder", ""),))
             raise _Failed from error
-        told = f"{sent} is watched" if sent else "no such folder was found; answers from other programs are not seen"
+        told = f"The folder “{sent}” is watched." if sent else NO_SENT
         yield TestStep(name, True, told)
     archive = str(config.get("archive_folder")).strip()
     if not archive:
@@ -160,7 +162,7 @@ def _other_folders(session: ImapSession, config: ChannelConfig, folder: str) -> 
     except ConnectorError as error:
         yield TestStep("IMAP: archive", False, str(error), ADVICE["folder"])
         raise _Failed from error
-    yield TestStep("IMAP: archive", True, f"mail is moved to {archive}")
+    yield TestStep("IMAP: archive", True, f"Mail is moved to “{archive}”.")
 
 
 def _outgoing(config: ChannelConfig) -> Iterator[TestStep]:
@@ -169,7 +171,7 @@ def _outgoing(config: ChannelConfig) -> Iterator[TestStep]:
     except ConnectorError as error:
         yield TestStep("SMTP: login", False, str(error), _login_advice(config))
         raise _Failed from error
-    yield TestStep("SMTP: login", True, "the server takes our mail")
+    yield TestStep("SMTP: login", True, "The server takes our mail.")
 
 
 def _round_trip(session: ImapSession, config: ChannelConfig) -> Iterator[TestStep]:
@@ -200,11 +202,11 @@ def _round_trip(session: ImapSession, config: ChannelConfig) -> Iterator[TestSte
     if not arrived:
         yield TestStep("Round trip", False, f"The test mail did not arrive in {ROUND_TRIP_S:g} s.", ADVICE["trip"])
         raise _Failed
-    yield TestStep("Round trip", True, f"sent and received in {time.monotonic() - began:.1f} s")
+    yield TestStep("Round trip", True, f"Sent and received in {time.monotonic() - began:.1f} s.")
     if plus_works:
-        yield TestStep("Reply addresses", True, f"{local}+…@{domain} arrives here", fact=PLUS_ADDRESSING)
+        yield TestStep("Reply addresses", True, f"{local}+…@{domain} arrives here.", fact=PLUS_ADDRESSING)
     else:
-        yield TestStep("Reply addresses", True, f"{local}+…@{domain} does not arrive; answers are matched without it")
+        yield TestStep("Reply addresses", True, f"{local}+…@{domain} does not arrive; answers are matched without it.")
 
 
 def _send_test(config: ChannelConfig, recipient: str, message_id: str) -> None:

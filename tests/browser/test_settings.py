@@ -130,7 +130,7 @@ def test_the_steps_of_a_connection_test_appear(
         expect(page.get_by_text("Changes are not saved")).to_be_visible()
         outgoing.get_by_label("Password").fill(sink.password)
         page.get_by_role("button", name="Test connection").click()
-        expect(panel.get_by_role("listitem").last).to_contain_text("the server takes our mail")
+        expect(panel.get_by_role("listitem").last).to_contain_text("The server takes our mail.")
         page.get_by_role("button", name="Connect", exact=True).click()
         expect(page.get_by_text("Never shown again, not even to you.")).to_be_visible()
         assert f'"{sink.password}"' not in page.content()
