@@ -117,6 +117,7 @@ class Outbound:
     links: tuple[FileLink, ...] = ()
     quote: Quote | None = None
     shared: Shared | None = None  # goes after the words; only to a connector that `Shares` its kind
+    requests_url: str = ""  # where the customer reads this conversation without an account
 
 
 @dataclass(frozen=True)

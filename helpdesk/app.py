@@ -44,6 +44,8 @@ BLUEPRINTS = (
     "helpdesk.settings.views",
     "helpdesk.accounts.views",
     "helpdesk.public.views",
+    "helpdesk.public.own_requests",
+    "helpdesk.public.help",
     "helpdesk.public.hooks",
     "helpdesk.public.downloads",
     "helpdesk.public.form",

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from helpdesk.services import auto_answers, continuations, fallback, held, mailer, moderation, people, recordings
+from helpdesk.services import (
+    auto_answers,
+    continuations,
+    fallback,
+    held,
+    mailer,
+    moderation,
+    own_requests,
+    people,
+    recordings,
+)
 from helpdesk.unit_of_work import unit_of_work
 from workers import chores, sla, tasks
 
@@ -25,6 +35,11 @@ def password_forgotten(payload: Mapping[str, Any]) -> None:
         people.answer_forgotten(work, str(payload["email"]))
 
 
+def requests_asked(payload: Mapping[str, Any]) -> None:
+    with unit_of_work() as work:
+        own_requests.mail_link(work, str(payload["email"]))
+
+
 def held_reply_due(payload: Mapping[str, Any]) -> None:
     with unit_of_work() as work:
         held.release(work, int(payload["held_id"]))
@@ -41,6 +56,7 @@ REACTIONS: dict[str, tasks.Handler] = {
     "chat_unread": chat_unread,
     "held_reply_due": held_reply_due,
     "password_forgotten": password_forgotten,
+    "requests_asked": requests_asked,
     "system_mail": mailer.deliver,
     "keep_recording": recordings.keep,
     "moderate": moderation.carry_out,

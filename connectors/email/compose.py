@@ -41,10 +41,16 @@ STYLE = (
     "a{color:#8ab4f8}.button{background:#8ab4f8!important;color:#16181c!important}.small{color:#a0a6ad}}"
 )
 WORDS = {
-    "en": {"rate": "Rate our answer", "unsubscribe": "No more mails like this", "wrote": "On {at}, {who} wrote:"},
+    "en": {
+        "rate": "Rate our answer",
+        "unsubscribe": "No more mails like this",
+        "requests": "See your requests",
+        "wrote": "On {at}, {who} wrote:",
+    },
     "vi": {
         "rate": "Đánh giá câu trả lời",
         "unsubscribe": "Không nhận thư như thế này nữa",
+        "requests": "Xem các yêu cầu của bạn",
         "wrote": "Vào {at}, {who} đã viết:",
     },
 }
@@ -249,6 +255,8 @@ def _text(outbound: Outbound) -> str:
         pieces.append(f"{outbound.survey.question}\n{outbound.survey.url}")
     if outbound.unsubscribe_url and outbound.unsubscribe_url not in outbound.text:
         pieces.append(f"{words['unsubscribe']}: {outbound.unsubscribe_url}")
+    if outbound.requests_url:
+        pieces.append(f"{words['requests']}: {outbound.requests_url}")
     if outbound.quote is not None:
         quoted = charsets.clean(outbound.quote.text).strip()[:MAX_QUOTE_CHARS]
         pieces.append(_intro(outbound, words) + "\n" + "\n".join(f"> {line}".rstrip() for line in quoted.split("\n")))
@@ -268,6 +276,9 @@ def _html(outbound: Outbound) -> str:
     if outbound.unsubscribe_url and not _holds(pieces[0], outbound.unsubscribe_url):
         url = escaping.escape(outbound.unsubscribe_url)
         pieces.append(f'<p class="small"><a href="{url}">{words["unsubscribe"]}</a></p>')
+    if outbound.requests_url:
+        url = escaping.escape(outbound.requests_url)
+        pieces.append(f'<p class="small"><a href="{url}">{words["requests"]}</a></p>')
     if outbound.quote is not None:
         quoted = paragraphs(outbound.quote.text[:MAX_QUOTE_CHARS])
         intro = escaping.escape(_intro(outbound, words))

@@ -16,9 +16,9 @@ from flask_babel import gettext as _
 from helpdesk.errors import Expired, Invalid
 from helpdesk.extensions import db, limiter
 from helpdesk.models import Agent, Customer, Invitation, Response, Ticket, now
-from helpdesk.public import colours
-from helpdesk.services import channels, surveys
+from helpdesk.public.frame import brand, ended
 from helpdesk.services import settings as desk_settings
+from helpdesk.services import surveys
 from helpdesk.unit_of_work import unit_of_work
 
 bp = Blueprint("public", __name__)
@@ -35,14 +35,14 @@ FACES = {1: "mood-cry", 2: "mood-sad", 3: "mood-empty", 4: "mood-smile", 5: "moo
 def survey(token: str) -> Any:
     invitation = surveys.by_token(db.session(), token)
     if invitation is None:
-        return _ended(_("This link is not one of ours."), 404)
+        return ended(_("This link is not one of ours."), 404)
     _speak(invitation)
     response = surveys.response_of(db.session(), invitation)
     changing = request.args.get("score") or request.args.get("change")
     if response is not None and not (changing and surveys.may_change(response, now())):
         return _thanks(invitation, response)
     if response is None and not surveys.takes_answers(invitation, now()):
-        return _ended(_("This survey is over."), 410)
+        return ended(_("This survey is over."), 410)
     return _form(invitation, response, {"score": request.args.get("score", "")})
 
 
@@ -51,7 +51,7 @@ def survey(token: str) -> Any:
 def answer(token: str) -> Any:
     invitation = surveys.by_token(db.session(), token)
     if invitation is None:
-        return _ended(_("This link is not one of ours."), 404)
+        return ended(_("This link is not one of ours."), 404)
     _speak(invitation)
     form = {"score": request.form.get("score", ""), "comment": request.form.get("comment", "")}
     try:
@@ -61,7 +61,7 @@ def answer(token: str) -> Any:
     except Invalid as error:
         return _form(invitation, None, form | {"reason": ",".join(reasons)}, error.fields), 422
     except Expired as error:
-        return _ended(error.message, 410)
+        return ended(error.message, 410)
     return redirect(url_for("public.survey", token=token), 303)
 
 
@@ -70,8 +70,8 @@ def answer(token: str) -> Any:
 def unsubscribe(token: str) -> Any:
     customer = _customer(token)
     if customer is None:
-        return _ended(_("This link is not one of ours."), 404)
-    return render_template("public/unsubscribe.html", out=customer.survey_opt_out_at is not None, **_brand())
+        return ended(_("This link is not one of ours."), 404)
+    return render_template("public/unsubscribe.html", out=customer.survey_opt_out_at is not None, **brand())
 
 
 @bp.post("/u/<token>")
@@ -79,7 +79,7 @@ def unsubscribe(token: str) -> Any:
 def change_subscription(token: str) -> Any:
     """Also what a mail program's own "unsubscribe" button posts (RFC 8058)."""
     if _customer(token) is None:
-        return _ended(_("This link is not one of ours."), 404)
+        return ended(_("This link is not one of ours."), 404)
     with unit_of_work(actor="customer") as work:
         surveys.opt_out(work, token, out=request.form.get("again") != "1")
     return redirect(url_for("public.unsubscribe", token=token), 303)
@@ -121,7 +121,7 @@ def _form(
         chosen=set(values.get("reason", "").split(",")),
         errors=errors or {},
         action=url_for("public.answer", token=invitation.token, lang=request.args.get("lang")),
-        **_brand(),
+        **brand(),
     )
 
 
@@ -134,20 +134,8 @@ def _thanks(invitation: Invitation, response: Response) -> str:
         label=surveys.SCALE[response.score],
         comment=response.comment,
         change_url=url_for("public.survey", token=invitation.token, change=1) if changeable else "",
-        **_brand(),
+        **brand(),
     )
-
-
-def _ended(what: str, status: int) -> tuple[str, int]:
-    """Says what is wrong with the link, and offers a way on."""
-    ways = []
-    for channel in channels.every(db.session()):
-        plain = channel.settings or {}
-        if plain.get("address"):
-            ways.append((f"mailto:{plain['address']}", str(plain["address"])))
-        elif plain.get("number"):
-            ways.append((f"tel:{str(plain['number']).replace(' ', '')}", str(plain["number"])))
-    return render_template("public/ended.html", what=what, ways=ways, **_brand()), status
 
 
 def _customer(token: str) -> Customer | None:
@@ -156,12 +144,3 @@ def _customer(token: str) -> Customer | None:
         return None
     _speak(invitation)
     return surveys.person(db.session(), invitation.customer_id)
-
-
-def _brand() -> dict[str, Any]:
-    found = desk_settings.many(db.session(), "brand.name", "brand.colour", "brand.logo")
-    return {
-        "brand": found["brand.name"],
-        "logo": found["brand.logo"],
-        "colour": colours.pair(str(found["brand.colour"])),
-    }

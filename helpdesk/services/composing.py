@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from connectors.contract import Address, Connector, Outbound, Rates, SurveyAsk, TemplateUse
 from helpdesk.models import Agent, Channel, Delivery, Identity, Message, Reach, Ticket
-from helpdesk.services import channels, enclosures, sharing
+from helpdesk.services import channels, enclosures, own_links, sharing
 from helpdesk.services import settings as desk_settings
 from helpdesk.services.threading import reply_token
 
@@ -70,6 +70,7 @@ def compose(session: Session, delivery_id: int) -> tuple[Connector, Outbound]:
         unsubscribe_url=_unsubscribe_url(session, survey),
         locale=ticket.customer.locale or str(brand["locale.default"]),
         ticket_number=ticket.number,
+        requests_url=own_links.offered(session, message, identity, delivery.recipients),
     )
 
 

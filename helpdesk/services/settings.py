@@ -65,6 +65,7 @@ DECLARED: dict[str, Declared] = {
         int, 300, "At most so many automatic answers of the whole desk in an hour", low=0, high=100_000
     ),
     "blocked_senders": Declared(str, "", "Addresses and @domains whose messages go to Spam, one a line"),
+    "requests.link": Declared(bool, True, "Mails to a customer end with a link to what they asked"),
     "fallback.automatic": Declared(bool, False, "When a delivery fails, try the customer's next channel by itself"),
     "shadow_mode": Declared(bool, False, "The whole desk only receives; nothing is ever sent"),
     "instance.kind": Declared(str, "", "Written by `helpdesk demo` into an empty folder", choices=("", "demo")),

@@ -31,6 +31,7 @@ GENERAL = {
     "blocked_senders": "blocked_senders",
     "reason_required": "ticket.reason_required",
     "fallback": "fallback.automatic",
+    "requests_link": "requests.link",
     "shadow_mode": "shadow_mode",
 }
 

@@ -17,7 +17,8 @@ _LINES = {
         accounts.logout accounts.reset accounts.setup api.docs api.document health.healthz health.prometheus
         health.readyz installable.app_icon installable.manifest
         installable.offline installable.service_worker hooks.receive public.survey public.answer public.unsubscribe
-        public.change_subscription
+        public.change_subscription own_requests.every own_requests.one own_requests.answer own_requests.ask
+        help.centre help.requests
         settings.logo downloads.linked_file form.form form.send form.loader widget.loader widget.chat widget.config
         widget.frame widget.qr widget_visitor.identify
         widget_visitor.session""",

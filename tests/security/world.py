@@ -24,6 +24,7 @@ from helpdesk.models import (
     Delivery,
     FollowUpTask,
     HeldReply,
+    Identity,
     Inbound,
     Invitation,
     LiveCall,
@@ -36,8 +37,9 @@ from helpdesk.models import (
     TicketField,
     Touchpoint,
     View,
+    now,
 )
-from helpdesk.services import links, merging, people, replies, sessions, surveys, tokens, visitors, webhooks
+from helpdesk.services import links, merging, own_links, people, replies, sessions, surveys, tokens, visitors, webhooks
 from helpdesk.services import settings as desk_settings
 from helpdesk.services.replies import Written
 from helpdesk.unit_of_work import unit_of_work
@@ -142,6 +144,9 @@ def _conversation(world: World) -> None:
             "delivery_id": delivery.id, "inbox.undo_send": {"message_id": said.id}, "n": 0,
             "settings.retry": {"row_id": {"inbound": raw.id, "delivery": delivery.id, "task": 1}}, "row_id": raw.id,
         }  # fmt: skip
+    asker = db.session.scalars(select(Identity.id).where(Identity.value == "lan@mail.example")).one()
+    own = {"token": own_links.path(asker, ticket.id, now()).rpartition("/")[2]}
+    world.args |= {f"own_requests.{view}": own for view in ("every", "one", "answer", "ask")}
     _files_and_survey(world, ticket.id)
 
 
