@@ -63,6 +63,18 @@ def test_missing_translations_are_named(catalogues: Path, monkeypatch: pytest.Mo
     assert 'msgid "Sign in"\nmsgstr ""' in translations.catalogue_path("vi").read_text(encoding="utf-8")
 
 
+def test_parts_that_disagree_are_named(catalogues: Path) -> None:
+    """Else whichever comes first in the alphabet wins, and nobody knows."""
+    (catalogues / "parts/a.po").write_text(
+        'msgid "Send"\nmsgstr "Gửi"\n\nmsgid "Note"\nmsgstr "Ghi chú"\n', encoding="utf-8"
+    )
+    (catalogues / "parts/b.po").write_text(
+        'msgid "Send"\nmsgstr "Gửi đi"\n\nmsgid "Note"\nmsgstr "Ghi chú"\n', encoding="utf-8"
+    )
+
+    assert translations.disputed("vi") == ["b.po: 'Send'"]
+
+
 @pytest.mark.parametrize(("version", "taken"), [("v18.19.0", False), ("v20.0.0", True), ("nonsense", False)])
 def test_an_old_node_is_ignored(version: str, taken: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("node", "npm"):

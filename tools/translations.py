@@ -2,7 +2,7 @@
 
 compile  merge translations/<locale>/LC_MESSAGES/messages.po and translations/parts/*.po into messages.mo
 update   collect the strings of the source, put parts into the catalogues, mark what is missing
-check    fail when a string of the source has no translation
+check    fail when a string of the source has no translation, or two parts translate it differently
 
 A part is a plain .po file; it is Vietnamese unless its header names another Language.
 """
@@ -36,11 +36,22 @@ def merged(locale: str) -> Catalog:
     """The catalogue of `locale` with the parts laid over its gaps; its own translations win."""
     path = catalogue_path(locale)
     catalogue = _load(path, locale) if path.exists() else Catalog(locale=locale)
+    _lay_parts(catalogue, locale)
+    return catalogue
+
+
+def disputed(locale: str) -> list[str]:
+    """What a part translates otherwise than a part before it."""
+    return _lay_parts(Catalog(locale=locale), locale)
+
+
+def _lay_parts(catalogue: Catalog, locale: str) -> list[str]:
+    refused = []
     for part in _parts():
         if _locale_of(part) == locale:
-            for message in _translated(_load(part, locale)):
-                _lay(catalogue, message, part)
-    return catalogue
+            fresh = _translated(_load(part, locale))
+            refused += [f"{part.name}: {_key(message)!r}" for message in fresh if not _lay(catalogue, message)]
+    return refused
 
 
 def compile_all() -> list[Path]:
@@ -117,14 +128,14 @@ def _translated(catalogue: Catalog) -> Iterator[Message]:
             yield message
 
 
-def _lay(catalogue: Catalog, message: Message, part: Path) -> None:
+def _lay(catalogue: Catalog, message: Message) -> bool:
+    """False when another translation of it is there already."""
     there = catalogue.get(message.id, message.context)
     if there is None:
         catalogue.add(message.id, message.string, context=message.context, flags=message.flags)
     elif not "".join(there.string):
         there.string = message.string
-    elif there.string != message.string:
-        print(f"{part.name}: another translation of {_key(message)!r} is used already", file=sys.stderr)
+    return there is None or there.string == message.string
 
 
 def _key(message: Message) -> str:
@@ -139,10 +150,11 @@ def main() -> int:
         update()
         compile_all()
     elif command == "check":
-        gaps = {locale: missing(locale) for locale in locales()}
-        for locale, texts in gaps.items():
-            print("\n".join(f"{locale}: no translation of {text!r}" for text in texts))
-        return 1 if any(gaps.values()) else 0
+        found = [f"{locale}: no translation of {text!r}" for locale in locales() for text in missing(locale)]
+        found += [f"{locale}: translated otherwise by {text}" for locale in locales() for text in disputed(locale)]
+        for line in found:
+            print(line)
+        return 1 if found else 0
     else:
         print(__doc__, file=sys.stderr)
         return 2

@@ -31,7 +31,7 @@ def serve(app: Flask) -> None:
         token = _token()
         db.session.remove()
     with bot_api.Server(token, ports.folder(data), chosen.bot), mailbox.Sink(data, chosen.mail_out):
-        log.info("demo doors open bot=%s mail_out=%s", chosen.bot, chosen.mail_out)
+        log.debug("demo doors open bot=%s mail_out=%s", chosen.bot, chosen.mail_out)
         stop.wait()
 
 

@@ -61,5 +61,6 @@ def greet(url: str, found: Prepared, *, say: Callable[[str], None]) -> None:
     say(f"  Be a customer    {url}/demo")
     say(f"  Write mail       to {shop.ADDRESS}, SMTP server {found.smtp}")
     for role, login in found.logins.items():
-        say(f"  {role.title():<16} {login['email']}   {login['password']}")
+        title = "Administrator" if role == "admin" else role.title()
+        say(f"  {title:<16} {login['email']:<22} password {login['password']}")
     say("")
