@@ -110,7 +110,7 @@ def facts_of(session: Session, viewer: Viewer, customer: Customer) -> Facts:
         open_count=unsolved,
         past_count=sum(counted.values()) - unsolved,
         ratings=list(surveys.ratings_of(session, customer.id, tickets=theirs)),
-        average=f"{float(mean):.1f}" if count else "",
+        average=float(mean) if count else 0.0,
         rating_count=count,
         last_contact_at=customer.last_contact_at,
         identities=identities_of(session, customer),

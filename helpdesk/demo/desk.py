@@ -13,7 +13,7 @@ from helpdesk import events as e
 from helpdesk.demo.tickets import Tickets
 from helpdesk.folding import one_line
 from helpdesk.models import Agent, Channel, Delivery, Grant, Identity, Message, Recipient, Ticket
-from helpdesk.services.courtesy import is_courtesy, language_of
+from helpdesk.services.courtesy import is_courtesy, language_of, meaningful_line
 from helpdesk.services.sla import SPOKE
 
 IN_PLACE = "widget"  # the kind whose customers read from our own database
@@ -33,7 +33,7 @@ class Desk(Tickets):
         identity, _new = self.person(address, locale=locale or language_of(text))
         self._heard(identity, channel)
         reason = NEW_MAIL if channel.kind == "email" else NEW_CHAT
-        ticket = self.open(channel, identity, subject or one_line(text, 90), reason=reason)
+        ticket = self.open(channel, identity, subject or meaningful_line(text) or one_line(text, 90), reason=reason)
         ticket.language = language_of(text)
         message = self._in(ticket, channel, identity, text, subject, reason, opened=True)
         self._received(ticket, identity, channel, message, reason, opened=True)

@@ -61,7 +61,7 @@ def short_date(moment: datetime) -> str:
 
 
 def exact(moment: datetime) -> str:
-    return _written(moment, "full").replace("\u202f", " ")
+    return _written(moment, gettext("EEEE d MMMM y, HH:mm"))
 
 
 def clock_time(moment: datetime) -> str:
@@ -130,6 +130,11 @@ def number(value: int | float) -> str:
     return str(format_decimal(value))
 
 
+def decimal(value: float) -> str:
+    """One place after the sign the language has for it."""
+    return str(format_decimal(value, format="0.0"))
+
+
 def initials(name: str) -> str:
     """Two letters of a name; the first two digits of a number."""
     words = [w for w in name.replace("@", " ").split() if w]
@@ -168,6 +173,19 @@ def clean_html(html: str) -> Markup:
     from helpdesk.services.markup import sanitise
 
     return Markup(sanitise(html))  # noqa: S704 - an allow-list without attributes but href
+
+
+_SENTENCE = re.compile(r"(.{6,80}?[.?!…:])\s+(\S.*)", re.DOTALL)
+
+
+def headline(subject: str, preview: str) -> tuple[str, str]:
+    """A row's subject and the line below it. What began without a subject has its first words as one: said once, its
+    first sentence is the subject and the rest stands below; without a second sentence there is nothing to stand there."""
+    words = subject.rstrip("… ")
+    if not words or not preview.startswith(words):
+        return subject, preview
+    found = _SENTENCE.fullmatch(preview)
+    return (found[1], found[2]) if found else (preview, "")
 
 
 def duration(seconds: int | str) -> str:
@@ -243,7 +261,7 @@ def has_route(endpoint: str) -> bool:
 
 _FILTERS = (
     ago, exact, clock_time, day_name, day_key, duration, file_size, initials, tint, number, span, short_date,
-    paragraphs, mentions, clean_html, why,
+    paragraphs, mentions, clean_html, why, decimal,
 )  # fmt: skip
 _GLOBALS: dict[str, Any] = {
     "STATUS_WORDS": STATUS_WORDS,
@@ -255,6 +273,7 @@ _GLOBALS: dict[str, Any] = {
     "channel_glyph": channel_glyph,
     "channel_name": channel_name,
     "has_route": has_route,
+    "headline": headline,
     "takes_copies": takes_copies,
     "sla_state": sla_state,
     "sla_words": sla_words,

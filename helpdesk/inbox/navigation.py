@@ -52,6 +52,8 @@ _PAGES = (
     ("settings.index", lambda: gettext("Settings"), "settings", "settings"),
 )
 
+_NOBODYS = ("customers.search", "customers.new_message", "customers.new_call")
+
 
 def navigation() -> Navigation:
     """Built once a request; counts are there only where the page computed them (others fetch them after paint)."""
@@ -99,12 +101,18 @@ def _build(viewer: Viewer) -> Navigation:
                 words(),
                 symbol,
                 url_for(endpoint),
-                (request.endpoint or "").startswith(endpoint.split(".")[0] + "."),
+                _on(endpoint),
             )
             for endpoint, words, symbol, deed in _PAGES
             if endpoint in current_app.view_functions and viewer.may(deed)
         ],
     )
+
+
+def _on(endpoint: str) -> bool:
+    """Is this one of the pages below it? Search and what the *New* button starts are nobody's."""
+    here = request.endpoint or ""
+    return here.split(".")[0] == endpoint.split(".")[0] and here not in _NOBODYS
 
 
 def saved_views(viewer: Viewer) -> list[View]:

@@ -100,7 +100,9 @@ def _settings(typed: str) -> list[dict[str, Any]]:
 
 def _views(typed: str) -> list[dict[str, Any]]:
     wanted = fold(typed)
-    every = [(str(v.name), v.key) for v in VIEWS] + [(v.name, f"v{v.id}") for v in saved_views(g.viewer)]
-    return [{"label": name, "url": url_for("inbox.home", view=key)} for name, key in every if wanted in fold(name)][
+    every = [(str(v.name), v.key, v.symbol) for v in VIEWS]
+    every += [(v.name, f"v{v.id}", "filter") for v in saved_views(g.viewer)]
+    fits = [view for view in every if wanted in fold(view[0])]
+    return [{"label": name, "url": url_for("inbox.home", view=key), "icon": symbol} for name, key, symbol in fits][
         :MOST
     ]

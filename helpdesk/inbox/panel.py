@@ -46,7 +46,7 @@ class Side:
     identities: list[Known]
     ratings: list[Rating]
     rating_count: int
-    average: str
+    average: float
     tickets: list[Any]
     open_count: int
     past_count: int
@@ -106,7 +106,7 @@ def _tags(session: Session, ticket_id: int) -> list[str]:
     return list(session.scalars(statement.order_by(Tag.name_folded)))
 
 
-def _ratings(session: Session, viewer: Viewer, customer_id: int) -> tuple[list[Rating], int, str]:
+def _ratings(session: Session, viewer: Viewer, customer_id: int) -> tuple[list[Rating], int, float]:
     """Their newest ratings, how many and how good: of the tickets the viewer may see."""
     about = access.tickets_of(viewer, customer_id).with_only_columns(Ticket.id)
     theirs = (
@@ -114,10 +114,10 @@ def _ratings(session: Session, viewer: Viewer, customer_id: int) -> tuple[list[R
     )  # fmt: skip
     total, mean = session.execute(select(func.count(), func.avg(Response.score)).where(*theirs)).one()
     if not total:
-        return [], 0, ""
+        return [], 0, 0.0
     statement = select(Response.score, Response.created_at).where(*theirs)
     rows = session.execute(statement.order_by(Response.created_at.desc()).limit(8)).all()
-    return [Rating(score, at) for score, at in rows][::-1], total, f"{float(mean):.1f}"
+    return [Rating(score, at) for score, at in rows][::-1], total, float(mean)
 
 
 def _others(session: Session, viewer: Viewer, ticket: Ticket) -> tuple[list[Any], int, int]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from flask_babel import format_date
+from flask_babel import format_date, gettext
 
 from helpdesk.reports.queries import Figures, merged
 
@@ -60,7 +60,8 @@ def _lines(days: Sequence[date], now: list[float | None], before: list[float | N
     levels = [low + (100 - low) * n / 4 for n in range(5)]
     grid = [Mark(LEFT, place(0, level)[1], f"{level:g}%") for level in levels]
     every = max(1, round(len(days) / 5))
-    ticks = [Mark(place(i, 0)[0], 202, str(format_date(day, "d MMM"))) for i, day in enumerate(days) if i % every == 0]
+    pattern = gettext("d MMM")
+    ticks = [Mark(place(i, 0)[0], 202, str(format_date(day, pattern))) for i, day in enumerate(days) if i % every == 0]
     marks = _extremes(now, place)
     values = [v for v in now if v is not None]
     summary = f"{min(values):.0f}–{max(values):.0f}%" if values else ""

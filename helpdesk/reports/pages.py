@@ -217,17 +217,17 @@ def _summary(b: Builder, then: Figures) -> Table:
 
 
 def period_label(period: Period) -> str:
-    """1–21 Nov 2026; 25 Oct – 3 Nov 2026."""
-    first, last = period.first, period.last
+    """1–21 Nov 2026; 25 Oct – 3 Nov 2026; 1–21/11/2026."""
+    first, last, day, dated = period.first, period.last, _("d MMM"), _("d MMM y")
     if first == last:
-        return str(format_date(last, "d MMM y"))
+        return str(format_date(last, dated))
     if (first.year, first.month) == (last.year, last.month):
-        return f"{first.day}–{format_date(last, 'd MMM y')}"
-    return f"{format_date(first, 'd MMM' if first.year == last.year else 'd MMM y')} – {format_date(last, 'd MMM y')}"
+        return f"{first.day}–{format_date(last, dated)}"
+    return f"{format_date(first, day if first.year == last.year else dated)} – {format_date(last, dated)}"
 
 
 def short_label(period: Period) -> str:
-    return period_label(period).removesuffix(f" {period.last.year}").removesuffix(f", {period.last.year}")
+    return period_label(period).removesuffix(f" {period.last.year}").removesuffix(f"/{period.last.year}")
 
 
 def _number(text: str) -> int | None:

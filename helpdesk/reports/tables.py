@@ -76,8 +76,9 @@ def score(value: float | None) -> str:
 
 
 def day_label(first: date, last: date) -> str:
-    short = str(format_date(first, "d MMM"))
-    return short if first == last else f"{short} – {format_date(last, 'd MMM')}"
+    pattern = _("d MMM")
+    short = str(format_date(first, pattern))
+    return short if first == last else f"{short} – {format_date(last, pattern)}"
 
 
 # --- names ---------------------------------------------------------------------------------------------------

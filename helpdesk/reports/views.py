@@ -200,7 +200,7 @@ def _cells(measure: Measure, row: lists.Item) -> list[tuple[str, str]]:
         cells.append((row.comment, ""))
     else:
         cells.append((str(STATUS_WORDS.get(row.status, row.status)), ""))
-    return [*cells, (str(format_datetime(row.at, "d MMM y, HH:mm")) if row.at else "", "")]
+    return [*cells, (str(format_datetime(row.at, _("d MMM y, HH:mm"))) if row.at else "", "")]
 
 
 def _spell(cursor: tuple[datetime, int]) -> str:

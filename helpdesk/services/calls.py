@@ -20,6 +20,7 @@ from helpdesk.events import MessageReceived, ReplySent, TaskChanged
 from helpdesk.folding import clean, one_line
 from helpdesk.models import Agent, Channel, Customer, FollowUpTask, Identity, Message, Ticket
 from helpdesk.services import channels, customers, identities, search, tickets
+from helpdesk.services.courtesy import meaningful_line
 from helpdesk.services.sla import SPOKE
 from helpdesk.unit_of_work import UnitOfWork
 
@@ -153,7 +154,7 @@ def _open(
     return tickets.open_ticket(
         work,
         customer=identity.customer,
-        subject=one_line(call.subject) or one_line(said.text, 90),
+        subject=one_line(call.subject) or meaningful_line(said.text) or one_line(said.text, 90),
         channel_id=channel.id,
         identity_id=identity.id,
         team_id=channel.team_id,

@@ -18,6 +18,7 @@ from helpdesk.folding import one_line
 from helpdesk.models import Agent, Channel, Customer, Message, Team, Ticket
 from helpdesk.services import approved as approved_messages
 from helpdesk.services import drafts, files, outgoing, preferred, search, sharing, tickets, ways
+from helpdesk.services.courtesy import meaningful_line
 from helpdesk.services.outgoing import answered, deliver
 from helpdesk.services.ways import Option, options
 from helpdesk.services.written import MAX_TEXT, Written, content, within_limits
@@ -152,7 +153,7 @@ def begin(
     ticket = tickets.open_ticket(
         work,
         customer=customer,
-        subject=written.subject or one_line(text, 90),
+        subject=written.subject or meaningful_line(text) or one_line(text, 90),
         channel_id=way.channel_id,
         identity_id=way.identity_id,
         team_id=team_id if team_id is not None else channel.team_id,

@@ -158,5 +158,8 @@ def minutes_in(text: str) -> int | None:
 
 
 def spelled(minutes: int) -> str:
+    """In the reader's language, in words that `minutes_in` reads; a day of business hours has no fixed length."""
     hours, rest = divmod(minutes, 60)
-    return " ".join(filter(None, (f"{hours} h" if hours else "", f"{rest} m" if rest else "")))
+    if hours and rest:
+        return str(_("%(h)s h %(m)s m", h=hours, m=rest))
+    return str(_("%(n)s h", n=hours) if hours else _("%(n)s m", n=rest))

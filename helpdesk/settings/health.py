@@ -25,6 +25,12 @@ PART_WORDS = {
     "listeners": lazy_gettext("Listeners"),
     "clock": lazy_gettext("Clock"),
 }
+QUEUE_WORDS = {
+    "arrivals": lazy_gettext("What comes in"),
+    "deliveries": lazy_gettext("What goes out"),
+    "reactions": lazy_gettext("What follows from it"),
+    "surveys": lazy_gettext("Surveys and notices"),
+}
 
 
 @bp.get("/health")
@@ -35,6 +41,7 @@ def health() -> Response:
         "health.html",
         facts=facts,
         parts=PART_WORDS,
+        queues=QUEUE_WORDS,
         inbound=retries.failed_inbound(db.session),
         odd=stubs.odd(db.session()),
         tasks=retries.failed_tasks(db.session),

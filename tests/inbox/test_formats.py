@@ -1,11 +1,12 @@
-"""How sizes read."""
+"""How sizes, numbers and the lines of a row read."""
 
 from __future__ import annotations
 
 import pytest
 from flask import Flask
+from flask_babel import force_locale
 
-from helpdesk.inbox.formats import file_size
+from helpdesk.inbox.formats import decimal, file_size, headline
 
 
 @pytest.mark.parametrize(
@@ -15,3 +16,28 @@ from helpdesk.inbox.formats import file_size
 def test_file_sizes_in_the_unit_that_reads_best(size_bytes: int, words: str, app: Flask) -> None:
     with app.test_request_context():
         assert file_size(size_bytes) == words
+
+
+@pytest.mark.parametrize(
+    ("subject", "preview", "lines"),
+    [
+        ("Teapot lid", "My old mailbox is full.", ("Teapot lid", "My old mailbox is full.")),
+        (
+            "Do you ship to Singapore? Four, please. Can you wrap them…",
+            "Do you ship to Singapore? Four, please. Can you wrap them and send an invoice?",
+            ("Do you ship to Singapore?", "Four, please. Can you wrap them and send an invoice?"),
+        ),
+        ("Đổi địa chỉ giao đơn", "Đổi địa chỉ giao đơn trước thứ Hai", ("Đổi địa chỉ giao đơn trước thứ Hai", "")),
+        ("Missed call", "", ("Missed call", "")),
+        ("", "Hello", ("", "Hello")),
+    ],
+)
+def test_a_row_says_nothing_twice(subject: str, preview: str, lines: tuple[str, str]) -> None:
+    assert headline(subject, preview) == lines
+
+
+def test_decimals_have_the_sign_of_the_language(app: Flask) -> None:
+    with app.test_request_context():
+        assert decimal(2) == "2.0"
+        with force_locale("vi"):
+            assert decimal(4.26) == "4,3"

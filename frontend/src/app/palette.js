@@ -62,32 +62,41 @@ function choice(name, numbers, value, label) {
 
 // --- everything ----------------------------------------------------------------------------------------------
 
-/** Every control of the open ticket's head is a command, under its own name. */
+const iconOf = (control) => $('use', control)?.getAttribute('href').split('#')[1];
+const TAB_KEYS = { reply: 'r', note: 'n', call: '' };
+const OFTEN = 'eim!#'; // the other keys, what is done most first
+
+/** Every control of the open ticket's head is a command under its own name, with its own icon and key: what is done most first. */
 function deeds() {
-  const items = [];
-  for (const field of $$('#ticket-head select[data-set]')) {
-    for (const option of $$('option', field)) {
-      if (option.value === field.value) continue;
-      items.push({ label: `${field.getAttribute('aria-label')}: ${option.textContent}`, icon: 'bolt', run: () => act(field.dataset.set, option.value, field.dataset.was) });
-    }
-  }
-  for (const control of $$('#ticket-head :is(button[data-act], .hd-menu :is(button, a).hd-cmd)')) {
-    const words = ($('span', control) ?? control).textContent.trim();
-    const menu = control.closest('[data-snooze]') ? `${$('summary', control.closest('details')).getAttribute('aria-label')}: ` : '';
-    items.push({ label: menu + words, icon: 'bolt', run: () => control.click() });
-  }
-  for (const tab of $$('#composer [data-tab]')) items.push({ label: tab.textContent.trim(), icon: 'pencil', run: () => document.dispatchEvent(new CustomEvent('hd:compose', { detail: { tab: tab.dataset.tab } })) });
-  return items;
+  const tabs = $$('#composer [data-tab]').map((tab) => ({ label: tab.textContent.trim(), icon: iconOf(tab), key: TAB_KEYS[tab.dataset.tab], run: () => document.dispatchEvent(new CustomEvent('hd:compose', { detail: { tab: tab.dataset.tab } })) }));
+  const buttons = $$('#ticket-head :is(button[data-act], .hd-menu :is(button, a).hd-cmd)').map((button) => ({ label: labelOf(button), icon: iconOf(button) ?? iconOf(button.closest('details')), key: $('.hd-kbd', button)?.textContent ?? (button.title.length === 1 ? button.title : ''), run: () => button.click() }));
+  const values = $$('#ticket-head select[data-set]').flatMap((field) => $$('option', field).filter((option) => option.value !== field.value).map((option) => valueOf(field, option)));
+  const keyed = [...buttons, ...values].filter((item) => item.key).sort((a, b) => OFTEN.indexOf(a.key) - OFTEN.indexOf(b.key));
+  const rare = (item) => !item.key;
+  return [...tabs, ...keyed, ...values.filter(rare), ...buttons.filter(rare)];
 }
 
-const pages = () => $$('.hd-nav-foot a.hd-nav-item, .hd-new-menu a, .hd-me-menu a').map((link) => ({ label: link.querySelector('span').textContent, icon: 'arrow-up-right', run: () => location.assign(link.href) }));
+function labelOf(button) {
+  const label = (button.querySelector('span') ?? button).textContent.trim();
+  return button.closest('[data-snooze]') ? `${$('summary', button.closest('details')).getAttribute('aria-label')}: ${label}` : label;
+}
+
+function valueOf(field, option) {
+  const mine = field.dataset.set === 'assignee' && option.value === $('meta[name=hd-agent]').content;
+  return { label: `${field.getAttribute('aria-label')}: ${option.textContent}`, icon: CHOICE_ICONS[field.dataset.set], key: mine ? 'i' : '', run: () => act(field.dataset.set, option.value, field.dataset.was) };
+}
+
+// icon="circle-check" icon="flag" icon="message-question" icon="user" icon="users"
+const CHOICE_ICONS = { status: 'circle-check', priority: 'flag', reason: 'message-question', assignee: 'user', team: 'users' };
+
+const pages = () => $$('.hd-nav-foot a.hd-nav-item, .hd-new-menu a, .hd-me-menu a').map((link) => ({ label: link.querySelector('span').textContent, icon: iconOf(link) ?? 'arrow-up-right', key: $('.hd-kbd', link)?.textContent, run: () => location.assign(link.href) }));
 
 async function search(typed) {
   if (property) return choices(typed);
   const mine = ++turn;
   const wanted = folded(typed.trim());
   const matches = (item) => wanted.split(/\s+/).every((part) => folded(item.label).includes(part));
-  const groups = [[$('[data-palette-ctx]').textContent, deeds().filter(matches).slice(0, wanted ? 6 : 5)], ['', pages().filter(matches).slice(0, 6)]];
+  const groups = [[$('[data-palette-ctx]').textContent, deeds().filter(matches).slice(0, 6)], ['', pages().filter(matches).slice(0, 6)]];
   paint(groups);
   const response = await fetch(`/inbox/palette?q=${encodeURIComponent(typed)}`, { headers: { Accept: 'application/json' } }).catch(() => null);
   if (!response?.ok || mine !== turn) return;
@@ -95,7 +104,7 @@ async function search(typed) {
   const macros = await macrosFor(typed);
   if (mine !== turn) return;
   const go = (item) => ({ ...item, run: () => (item.number && $('#pane') ? open(item.number) : location.assign(item.url)) });
-  paint([groups[0], [told.words.tickets, told.tickets.map(go)], [told.words.customers, told.customers.map((item) => go({ ...item, icon: 'user' }))], [told.words.macros, macros], [told.words.views, told.views.map((item) => go({ ...item, icon: 'filter' }))], [told.words.settings, told.settings.map((item) => go({ ...item, icon: 'settings' }))], groups[1]]);
+  paint([groups[0], [told.words.tickets, told.tickets.map(go)], [told.words.customers, told.customers.map((item) => go({ ...item, icon: 'user' }))], [told.words.macros, macros], [told.words.views, told.views.map(go)], [told.words.settings, told.settings.map((item) => go({ ...item, icon: 'settings' }))], groups[1]]);
 }
 
 /** Macros of the open ticket, their placeholders filled; chosen, the text stands in the reply. */
@@ -121,7 +130,7 @@ function paint(groups) {
   const box = $('#cmds');
   let n = 0;
   box.innerHTML = groups.filter(([, items]) => items.length).map(([name, items], g) => {
-    const options = items.map((item) => `<div class="hd-cmd" role="option" id="cmd-${n}" data-n="${n++}" aria-selected="false">${item.status ? `<i class="hd-dot is-${item.status.replace('_', '-')}"></i>` : icon(item.icon ?? 'bolt', 18)}<span class="hd-clip">${escape(item.label)}</span><span class="hd-end">${escape(item.hint ?? '')}</span></div>`);
+    const options = items.map((item) => `<div class="hd-cmd" role="option" id="cmd-${n}" data-n="${n++}" aria-selected="false">${item.status ? `<i class="hd-dot is-${item.status.replace('_', '-')}"></i>` : icon(item.icon ?? 'bolt', 18)}<span class="hd-clip">${escape(item.label)}</span><span class="hd-end">${item.key ? `<span class="hd-kbd" aria-hidden="true">${escape(item.key)}</span>` : escape(item.hint ?? '')}</span></div>`);
     return `<div role="group"${name ? ` aria-labelledby="cmd-g${g}"` : ''}>${name ? `<div class="hd-palette-h" id="cmd-g${g}">${escape(name)}</div>` : ''}${options.join('')}</div>`;
   }).join('') || `<p class="hd-palette-h">${escape(word('nothing_found'))}</p>`;
   choose(Math.max(0, kept ? found.findIndex((item) => item.label === kept.label && item.hint === kept.hint) : 0));

@@ -93,6 +93,8 @@ function begin(hash = location.hash) {
   const unseen = $('#unseen');
   if (unseen && thread.scrollTop > unseen.offsetTop) thread.scrollTop = unseen.offsetTop - 8, stuck = false; // what is new is read from its beginning
   if (hash.startsWith('#m-')) goTo(hash.slice(1));
+  sized.disconnect();
+  sized.observe(thread);
   watchSeen();
   sendSeen();
   document.dispatchEvent(new CustomEvent('hd:ticket', { detail: { number: $('#ticket').dataset.ticket } }));
@@ -158,6 +160,9 @@ function offerJump(key) {
   $('span', jump).textContent = word(key);
   jump.hidden = false;
 }
+
+/** What is at the end stays in sight when the composer or the head takes more room. */
+const sized = new ResizeObserver(() => stick());
 
 function stick() {
   const thread = $('#thread');
