@@ -15,7 +15,7 @@ from flask_babel import get_locale
 from flask_wtf.csrf import CSRFError
 from markupsafe import Markup
 from sqlalchemy.exc import DataError, OperationalError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -273,14 +273,21 @@ def _drawn(name: str, size: int, label: str, sprite: str) -> Markup:
 
 def _errors(app: Flask) -> None:
     app.register_error_handler(HelpdeskError, _tell_error)
-    app.register_error_handler(
-        HTTPException, lambda e: e if e.response is not None else _answer(e.code or 500, e.name, e.description or "")
-    )
+    app.register_error_handler(HTTPException, _tell_http_error)
     app.register_error_handler(CSRFError, lambda e: _answer(400, "This page was open too long", str(e.description)))
     app.register_error_handler(OperationalError, lambda e: _tell_error(Unavailable()))
     # The last net under strange input: a number longer than any id, a text the database cannot hold (NUL).
     app.register_error_handler(OverflowError, lambda e: _tell_error(NotFound()))
     app.register_error_handler(DataError, _tell_data_error)
+
+
+def _tell_http_error(error: HTTPException) -> BaseResponse | HTTPException:
+    if error.response is not None:
+        return error
+    answer = _answer(error.code or 500, error.name, error.description or "")
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        answer.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    return answer
 
 
 def _tell_data_error(_error: DataError) -> BaseResponse:

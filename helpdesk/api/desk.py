@@ -84,6 +84,12 @@ def list_macros() -> shapes.MacroPage:
     return shapes.MacroPage([shapes.MacroOut(str(m.id), m.name, m.text, dict(m.actions or {})) for m in rows])
 
 
+@read("/rules", tag="Desk", returns=shapes.RulePage)
+def list_rules() -> shapes.RulePage:
+    """Automation rules. This version keeps none: the list is empty."""
+    return shapes.RulePage([])
+
+
 @read("/sla-policies", tag="Desk", returns=shapes.SlaPolicyPage)
 def list_sla_policies() -> shapes.SlaPolicyPage:
     """What is promised, by channel and priority."""

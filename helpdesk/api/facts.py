@@ -9,11 +9,12 @@ from helpdesk import access
 from helpdesk.access import Viewer
 from helpdesk.api import given, paging, render, shapes
 from helpdesk.api.routing import read
-from helpdesk.errors import NotFound
+from helpdesk.errors import Invalid, NotFound
 from helpdesk.extensions import db
 from helpdesk.models import Customer, EventRow, Response, Ticket
-from helpdesk.reports import pages, queries
+from helpdesk.reports import pages, periods, queries
 from helpdesk.services import search
+from helpdesk.services.snippets import Snippet
 
 
 @read("/events", tag="Events", query=given.EventQuery, returns=shapes.EventPage)
@@ -44,13 +45,14 @@ def known_to(viewer: Viewer) -> ColumnElement[bool]:
 def search_all(query: given.SearchQuery) -> shapes.SearchPage:
     """Subjects, messages and customers, with and without diacritics."""
     found = search.search(db.session(), g.viewer, query.q, query.limit, query.cursor)
-    items = [shapes.Hit(h.number, _plain(h.subject), h.status, h.customer, _plain(h.snippet), h.at) for h in found.hits]
+    items = [shapes.Hit(h.number, _text(h.subject), h.status, h.customer, _text(h.snippet), h.at) for h in found.hits]
     people = [shapes.Named(str(p.id), p.name) for p in found.people]
     return shapes.SearchPage(items, people, found.next_cursor or None)
 
 
-def _plain(snippet: object) -> str:
-    return str(getattr(snippet, "text", snippet))
+def _text(pieces: Snippet) -> str:
+    """The words themselves, without the marks of what was found."""
+    return "".join(piece for piece, _found in pieces)
 
 
 @read("/survey-responses", tag="Satisfaction", query=given.ResponseQuery, returns=shapes.ResponsePage)
@@ -73,6 +75,7 @@ def list_survey_responses(query: given.ResponseQuery) -> shapes.ResponsePage:
 @read("/reports/<name>", tag="Reports", query=given.ReportQuery, returns=shapes.Report)
 def report(query: given.ReportQuery, name: str) -> shapes.Report:
     """A report: volume, sla or csat, for the supervisor's teams. Without a period: this month."""
+    _check_days(query)
     args = {"from": query.first, "to": query.last, "period": query.period}
     args |= {"team": query.team, "channel": query.channel, "agent": query.agent}
     asked = pages.ask(db.session(), g.viewer, args)
@@ -81,3 +84,15 @@ def report(query: given.ReportQuery, name: str) -> shapes.Report:
     found = queries.report(db.session(), name, asked.wanted, asked.period)
     first, last = found.pop("from"), found.pop("to")
     return shapes.Report(first=first, last=last, **found)
+
+
+def _check_days(query: given.ReportQuery) -> None:
+    """A program that asks for days it did not mean gets told, not another period's figures. Raises Invalid."""
+    if not query.first and not query.last:
+        return
+    first, last = periods.day(query.first), periods.day(query.last)
+    wrong = {name: "Give a day like 2026-11-22." for name, day in (("from", first), ("to", last)) if day is None}
+    if first is not None and last is not None and not 0 <= (last - first).days <= periods.LONGEST_DAYS:
+        wrong["to"] = "Give a day that is not before `from`, two years after it at most."
+    if wrong:
+        raise Invalid(fields=wrong)

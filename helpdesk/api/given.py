@@ -11,6 +11,7 @@ from helpdesk.api.shapes import Id, In, Limit, Priority, Short, Status
 
 Text = Annotated[str, Meta(max_length=100_000)]
 Cursor = Annotated[str, Meta(max_length=300)]
+Seq = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
 class Page(In):
@@ -55,7 +56,7 @@ class TimelineQuery(In):
 class EventQuery(In):
     """Events with a higher number than `after`. A `next_cursor` goes on as with every other list."""
 
-    after: Annotated[int, Meta(ge=0)] = 0
+    after: Seq = 0
     cursor: Annotated[str, Meta(pattern="^([0-9]{1,18}|)$")] = ""
     limit: Limit = 100
 
@@ -151,7 +152,7 @@ class NewMessage(In):
     channel: Annotated[str, Meta(max_length=40)] | None = None
     identity: Id | None = None
     client_msg_id: Annotated[str, Meta(max_length=100)] = ""
-    seen_seq: Annotated[int, Meta(ge=0)] | None = None
+    seen_seq: Seq | None = None
     attachments: Annotated[list[Annotated[str, Meta(max_length=60)]], Meta(max_length=50)] = []
     cc: Annotated[list[Annotated[str, Meta(max_length=320)]], Meta(max_length=50)] = []
     then: Literal["default", "open", "solve"] = "default"

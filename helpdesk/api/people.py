@@ -104,7 +104,10 @@ def change_customer(work: UnitOfWork, patch: given.CustomerPatch, customer_id: i
     values: dict[str, Any] = {f: v for f, v in fields.items() if v is not UNSET}
     if "preferred_channel" in values:
         values["preferred_channel_id"] = values.pop("preferred_channel") or ""
-    return customers.update(work, g.viewer, customer_id, values).id
+    try:
+        return customers.update(work, g.viewer, customer_id, values).id
+    except Invalid as error:  # named as the caller called it
+        raise Invalid(fields={f.removesuffix("_id"): said for f, said in error.fields.items()}) from None
 
 
 @write(

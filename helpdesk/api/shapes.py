@@ -239,6 +239,12 @@ class MacroOut(Out):
     actions: dict[str, Any]
 
 
+class RuleOut(Out):
+    id: str
+    name: str
+    active: bool
+
+
 class TargetOut(Out):
     """Minutes of business time; empty channel or priority: any."""
 
@@ -381,6 +387,11 @@ class ViewPage(Out):
 
 class MacroPage(Out):
     items: list[MacroOut]
+    next_cursor: None = None
+
+
+class RulePage(Out):
+    items: list[RuleOut]
     next_cursor: None = None
 
 

@@ -14,7 +14,7 @@ from helpdesk.api import given, paging, render, shapes
 from helpdesk.api.routing import read, write
 from helpdesk.errors import Invalid, NotFound, TooLarge
 from helpdesk.extensions import db
-from helpdesk.models import Attachment, Channel, Identity, Message
+from helpdesk.models import Agent, Attachment, Channel, Identity, Message
 from helpdesk.services import calls, files, replies
 from helpdesk.services.replies import Written
 from helpdesk.unit_of_work import UnitOfWork
@@ -83,8 +83,16 @@ def add_message(work: UnitOfWork, new: given.NewMessage, number: int) -> int:
         then=new.then,
     )
     if new.kind == "note":
-        return replies.note(work, g.viewer, ticket, written, mentions=[int(m) for m in new.mentions]).id
+        return replies.note(work, g.viewer, ticket, written, mentions=_mentioned(work.session, new.mentions)).id
     return replies.reply(work, g.viewer, ticket, written).id
+
+
+def _mentioned(session: Session, ids: list[str]) -> list[int]:
+    wanted = {int(id_) for id_ in ids}
+    known = set(session.scalars(select(Agent.id).where(Agent.id.in_(wanted), Agent.disabled_at.is_(None))))
+    if wanted - known:
+        raise Invalid(fields={"mentions": "There is no such agent."})
+    return sorted(known)
 
 
 def _number_of(session: Session, customer_id: int) -> str:

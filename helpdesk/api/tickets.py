@@ -38,9 +38,9 @@ def shown(ticket_id: int) -> shapes.TicketOut:
 @read("/tickets", tag="Tickets", query=given.TicketQuery, returns=shapes.TicketPage)
 def list_tickets(query: given.TicketQuery) -> shapes.TicketPage:
     """Tickets, newest first; with `updated_since` in the order of their last change; with `q` those that match."""
-    if query.q:
-        return _searched(query)
     terms = _terms(query)
+    if query.q:
+        return _searched(query, terms)
     if query.updated_since is not None:
         return _changed(query, terms)
     after = paging.decode(query.cursor, int)
@@ -52,12 +52,9 @@ def list_tickets(query: given.TicketQuery) -> shapes.TicketPage:
 
 
 def _changed(query: given.TicketQuery, terms: list[ColumnElement[bool]]) -> shapes.TicketPage:
-    since = query.updated_since
-    if since is None or since.tzinfo is None:
-        raise Invalid(fields={"updated_since": "Give the time with its offset, like 2026-11-22T09:00:00Z."})
     after = paging.decode(query.cursor, datetime, int)
     key = tuple_(Ticket.updated_at, Ticket.id)
-    statement = select(Ticket).where(*terms, Ticket.updated_at >= since)
+    statement = select(Ticket).where(*terms)
     if after is not None:
         statement = statement.where(key > tuple_(*(_bound(after[0]), after[1])))
     statement = statement.order_by(Ticket.updated_at, Ticket.id).limit(query.limit + 1)
@@ -72,10 +69,10 @@ def _bound(value: datetime) -> Any:
     return bindparam(None, value, type_=Ticket.updated_at.type)
 
 
-def _searched(query: given.TicketQuery) -> shapes.TicketPage:
+def _searched(query: given.TicketQuery, terms: list[ColumnElement[bool]]) -> shapes.TicketPage:
     found = search.search(db.session(), g.viewer, query.q, query.limit, query.cursor)
     ids = [hit.ticket_id for hit in found.hits]
-    known = {t.id: t for t in db.session.scalars(select(Ticket).where(Ticket.id.in_(ids), *_terms(query)))}
+    known = {t.id: t for t in db.session.scalars(select(Ticket).where(Ticket.id.in_(ids), *terms))}
     rows = [known[i] for i in dict.fromkeys(ids) if i in known]
     return shapes.TicketPage(render.tickets(db.session(), rows), found.next_cursor or None)
 
@@ -101,6 +98,11 @@ def _terms(query: given.TicketQuery) -> list[ColumnElement[bool]]:
     if query.tag:
         tag = select(Tag.id).where(Tag.name_folded == fold(query.tag)).scalar_subquery()
         terms.append(exists().where(TicketTag.ticket_id == Ticket.id, TicketTag.tag_id == tag))
+    since = query.updated_since
+    if since is not None:
+        if since.tzinfo is None:
+            raise Invalid(fields={"updated_since": "Give the time with its offset, like 2026-11-22T09:00:00Z."})
+        terms.append(Ticket.updated_at >= since)
     return terms
 
 

@@ -58,7 +58,7 @@ class Period:
 
 def read(args: Mapping[str, str], timezone: str, today: date) -> Period:
     """From a query string: `period` (one of PRESETS) or `from` and `to`. What cannot be read is this month."""
-    first, last = _date(args.get("from", "")), _date(args.get("to", ""))
+    first, last = day(args.get("from", "")), day(args.get("to", ""))
     if first is not None and last is not None:
         first, last = min(first, last), max(first, last)
         first = max(first, last - timedelta(days=LONGEST_DAYS))
@@ -92,7 +92,8 @@ def _midnight(day: date, timezone: str) -> datetime:
     return datetime.combine(day, time(), ZoneInfo(timezone)).astimezone(UTC)
 
 
-def _date(text: str) -> date | None:
+def day(text: str) -> date | None:
+    """A day as 2026-11-22; None for what is none."""
     try:
         found = date.fromisoformat(text)
     except ValueError:

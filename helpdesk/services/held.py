@@ -18,7 +18,7 @@ from helpdesk.folding import clean, one_line
 from helpdesk.models import Agent, Customer, HeldReply, Message, Ticket
 from helpdesk.models.held import HELD_OPEN
 from helpdesk.services import drafts, replies, sharing, tickets, ways
-from helpdesk.services.written import Written, content, within_limits
+from helpdesk.services.written import Written, content, copies, within_limits
 from helpdesk.unit_of_work import UnitOfWork, savepoint
 
 MOST_ON_A_TICKET = 20
@@ -57,6 +57,7 @@ def hold(
         work.session, ticket, written.channel_id, written.identity_id, template=written.template
     )
     within_limits(connector, text, written, identity.value)
+    copies(connector, written.cc)
     if len(of(work.session, ticket.id)) >= MOST_ON_A_TICKET:
         raise Conflict(_("Too many replies wait in this ticket already."))
     row = HeldReply(

@@ -21,7 +21,7 @@ from helpdesk.services import drafts, files, outgoing, preferred, search, sharin
 from helpdesk.services.courtesy import meaningful_line
 from helpdesk.services.outgoing import answered, deliver
 from helpdesk.services.ways import Option, options
-from helpdesk.services.written import MAX_TEXT, Written, content, within_limits
+from helpdesk.services.written import MAX_TEXT, Written, content, copies, within_limits
 from helpdesk.unit_of_work import UnitOfWork
 
 
@@ -43,6 +43,7 @@ def reply(work: UnitOfWork, viewer: Viewer, ticket: Ticket, written: Written, *,
         work.session, ticket, written.channel_id, written.identity_id, template=written.template
     )
     within_limits(connector, text, written, identity.value)
+    cc = copies(connector, written.cc)
     agent = work.session.get(Agent, viewer.agent_id)
     if agent is not None and agent.needs_approval and not approved:
         raise Forbidden(_("Your replies are approved before they go out: answer in the ticket, not from elsewhere."))
@@ -52,7 +53,7 @@ def reply(work: UnitOfWork, viewer: Viewer, ticket: Ticket, written: Written, *,
         text, html, meta = filled.text, "", filled.meta
     message = outgoing.make(work, ticket, channel, identity, text, html, agent=agent, written=written, meta=meta)
     files.claim_uploads(work.session, written.attachments, viewer.actor, message.id)
-    outgoing.deliver(work, ticket, message, channel, connector, identity, cc=written.cc)
+    outgoing.deliver(work, ticket, message, channel, connector, identity, cc=cc)
     outgoing.answered(work, ticket, message, channel, identity)
     work.record(
         ReplySent(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flask_babel import lazy_gettext as _l
@@ -12,6 +14,7 @@ from helpdesk.folding import clean
 from helpdesk.services import markup, sharing
 
 MAX_TEXT = 100_000
+_NAMED = re.compile(r"^[^<>]*<([^<>]+)>\s*$")  # Name <address>
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,20 @@ def content(written: Written) -> tuple[str, str]:
     if len(text) > MAX_TEXT:
         raise Invalid(fields={"text": str(_l("This is too long for one message."))})
     return text, html
+
+
+def copies(connector: Connector, given: Sequence[str]) -> tuple[str, ...]:
+    """The addresses behind what was written into Cc; nobody where the channel knows no copies. Raises Invalid."""
+    if not connector.copies:
+        return ()
+    found = []
+    for one in given:
+        named = _NAMED.match(one)
+        try:
+            found.append(connector.normalise(named[1] if named else one))
+        except ValueError as error:
+            raise Invalid(fields={"cc": str(error.args[-1])}) from None
+    return tuple(dict.fromkeys(found))
 
 
 def within_limits(connector: Connector, text: str, written: Written, address: str = "") -> None:

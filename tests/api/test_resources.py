@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from connectors.contract import Address
+from helpdesk.extensions import db
+from helpdesk.models import Delivery, Recipient
 from tests.api.conftest import Api, Desk
 
 
@@ -108,7 +111,58 @@ def test_an_unknown_query_is_named(admin: Api) -> None:
     assert "cursor" in admin.get("/tickets?cursor=nonsense", 422)["errors"]
 
 
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("/reports/sla?from=2026-02-30&to=2026-03-01", "from"),
+        ("/reports/sla?from=2026-02-01", "to"),
+        ("/reports/sla?from=2026-02-02&to=2026-02-01", "to"),
+        ("/reports/sla?from=2001-01-01&to=2026-01-01", "to"),
+        ("/events?after=9223372036854775808", "after"),
+        ("/tickets?updated_since=2026-11-22T09:00:00", "updated_since"),
+    ],
+)
+def test_what_cannot_be_meant_is_named_and_never_answered_with_something_else(
+    admin: Api, path: str, field: str
+) -> None:
+    assert field in admin.get(path, 422)["errors"]
+
+
+def test_what_a_resource_takes_is_told_with_what_it_refuses(desk: Desk, admin: Api) -> None:
+    refused = admin.call("DELETE", f"/tickets/{desk.ticket(None)}")
+    assert refused.status_code == 405
+    assert {"GET", "PATCH"} <= set(refused.headers["Allow"].split(", "))
+
+
+def test_found_words_are_plain_text(desk: Desk, admin: Api) -> None:
+    number = desk.ticket(None, "Is the fig vase dishwasher safe?")
+    (hit,) = admin.get("/search?q=dishwasher")["items"]
+    assert (hit["number"], hit["subject"]) == (number, "Is the fig vase dishwasher safe?")
+    assert hit["snippet"] == "Is the fig vase dishwasher safe?"
+
+
+def test_a_search_keeps_to_the_other_filters(desk: Desk, admin: Api) -> None:
+    desk.ticket(None, "vase")
+    assert len(admin.get("/tickets?q=vase&updated_since=2020-01-01T00:00:00Z")["items"]) == 1
+    assert admin.get("/tickets?q=vase&updated_since=2120-01-01T00:00:00Z")["items"] == []
+
+
 # --- messages ----------------------------------------------------------------------------------------------------
+
+
+def test_a_copy_goes_to_addresses_only(desk: Desk, admin: Api) -> None:
+    said = {"identity": {"kind": "email", "value": "lan@mail.example"}, "channel": str(desk.mail.id), "text": "Hello"}
+    number = admin.post("/tickets", said)["number"]
+    for wrong in ("boss", "boss@mail.example\r\nBcc: x@mail.example", "Boss <boss>"):
+        assert "cc" in admin.post(f"/tickets/{number}/messages", {"text": "x", "cc": [wrong]}, 422)["errors"]
+    sent = admin.post(f"/tickets/{number}/messages", {"text": "x", "cc": ["Boss <boss@mail.example>"]})
+    recipients = select(Recipient.address).join(Delivery).where(Delivery.message_id == int(sent["id"]))
+    assert list(db.session.scalars(recipients.order_by(Recipient.id))) == ["lan@mail.example", "boss@mail.example"]
+
+
+def test_nobody_who_is_not_here_is_mentioned(desk: Desk, admin: Api) -> None:
+    note = {"kind": "note", "text": "look", "mentions": ["999999"]}
+    assert "mentions" in admin.post(f"/tickets/{desk.ticket(None)}/messages", note, 422)["errors"]
 
 
 def test_a_reply_is_sent_and_a_note_is_not(desk: Desk, admin: Api) -> None:
@@ -248,6 +302,7 @@ def test_customers_are_made_changed_merged_and_given_back(desk: Desk, admin: Api
     found = admin.patch(f"/customers/{two}", {"salutation": "chị", "vip": True, "notes": "likes celadon"})
     assert found["vip"] and found["salutation"] == "chị" and found["notes"] == "likes celadon"
     assert "admin" in admin.patch(f"/customers/{two}", {"admin": True}, 422)["errors"]
+    assert "preferred_channel" in admin.patch(f"/customers/{two}", {"preferred_channel": "99999"}, 422)["errors"]
     merge = admin.post(f"/customers/{two}/merge", {"source": one, "reason": "same order number"})
     assert admin.get(f"/customers/{one}")["id"] == two
     assert {i["kind"] for i in admin.get(f"/customers/{two}")["identities"]} == {"email", "widget"}
@@ -275,6 +330,7 @@ def test_everything_else_can_be_read(desk: Desk, admin: Api) -> None:
         "/teams",
         "/views",
         "/macros",
+        "/rules",
         "/sla-policies",
         "/surveys",
         "/survey-responses",

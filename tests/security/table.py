@@ -27,7 +27,7 @@ _LINES = {
         accounts.turn_off_two_factor accounts.notices accounts.link_chat accounts.unlink_chat inbox.notices inbox.notice_list
         inbox.new_notices inbox.read_notices inbox.push_key inbox.push_subscribe inbox.push_forget api.list_agents
         api.upload_attachment api.list_channels api.list_customers
-        api.add_customer api.list_events api.list_macros api.search_all api.list_sla_policies
+        api.add_customer api.list_events api.list_macros api.list_rules api.search_all api.list_sla_policies
         api.list_survey_responses api.list_surveys api.list_teams api.list_tickets api.start_ticket api.list_views
         customers.index customers.live customers.new customers.new_call customers.match_number customers.new_message
         customers.message_who customers.search inbox.home inbox.changes inbox.token inbox.filter_form inbox.list_fragment
