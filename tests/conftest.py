@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
+import sys
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +29,8 @@ compile_once()
 if memory := memory_folder():
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", memory)  # where pytest makes the folders of its tests
 POSTGRESQL = os.environ.get("HELPDESK_TEST_DB") == "postgresql"
+OUTSIDE = ("browser", "dovecot", "processes", "slow")  # marks of what stands on more than our own code
+TIMER = pytest.StashKey[Any]()
 REQUIRE_ALL = os.environ.get("REQUIRE_ALL") == "1"
 
 
@@ -37,11 +42,41 @@ def missing(reason: str) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what belongs to the other database; begin with what takes longest, so that no worker ends alone."""
+    """Leave out what belongs to the other database; begin with what takes longest, so that no worker ends alone.
+
+    What stands on a browser, processes, sockets or threads is tried once more when it fails: one bad moment of the
+    machine is no reason to fail a whole run, and a real fault fails twice. The summary lists it under RERUN.
+    """
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
+        if any(item.get_closest_marker(mark) for mark in OUTSIDE):
+            item.add_marker(pytest.mark.flaky(reruns=1))
     other = {item for item in items if _not_here(item)}
     if other:
         config.hook.pytest_deselected(items=list(other))
     items[:] = sorted((item for item in items if item not in other), key=_rank)
+
+
+def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> None:
+    """What pytest-timeout was about to set for this test, kept for its second attempt."""
+    item.stash[TIMER] = settings
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A second attempt has all its time again (the timer is set once a test), and none of the first one's litter."""
+    if getattr(item, "execution_count", 1) < 2:
+        return
+    hook = item.config.pluginmanager.hook
+    hook.pytest_timeout_cancel_timer(item=item)
+    hook.pytest_timeout_set_timer(item=item, settings=item.stash[TIMER])
+    for name in ("last_exc", "last_type", "last_value", "last_traceback"):  # pytest keeps the frames of a failure there
+        if hasattr(sys, name):
+            delattr(sys, name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        gc.collect()
 
 
 def _not_here(item: pytest.Item) -> bool:

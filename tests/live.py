@@ -37,4 +37,4 @@ def serving(app: Flask, port: int = 0) -> Iterator[str]:
             held.close(wait=False)
         server.shutdown()
         server.server_close()
-        thread.join(5)
+        thread.join(60)

@@ -19,6 +19,8 @@ from helpdesk.services import outbox
 from helpdesk.unit_of_work import savepoint, unit_of_work
 from workers import tasks
 
+pytestmark = pytest.mark.processes
+
 
 def test_what_fails_leaves_nothing(app: Flask) -> None:
     with pytest.raises(ZeroDivisionError), unit_of_work() as work:

@@ -173,8 +173,8 @@ class Chat {
   }
 
   async forget() {
+    this.store.clear(); // first: the page may be left in the next moment
     if (this.api.token) await this.api.post('/end', {}).catch(() => {});
-    this.store.clear();
     this.host.send('forgotten');
   }
 

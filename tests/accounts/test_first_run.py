@@ -5,12 +5,15 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
 from helpdesk.extensions import db
 from helpdesk.models import Agent, BusinessHours, Channel
 from helpdesk.services import settings as desk_settings
+
+pytestmark = pytest.mark.processes
 
 FORM = {
     "name": "Hoàng Minh",

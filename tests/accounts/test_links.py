@@ -21,6 +21,8 @@ from helpdesk.unit_of_work import unit_of_work
 from tests.factories import PASSWORD
 from tests.servers.smtp_sink import SmtpSink
 
+pytestmark = pytest.mark.processes
+
 NEW = "another good long password"
 
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pyotp
+import pytest
 import time_machine
 from sqlalchemy import select
 
@@ -17,6 +18,8 @@ from helpdesk.models import Agent, now
 from helpdesk.services import two_factor
 from helpdesk.unit_of_work import unit_of_work
 from tests.factories import PASSWORD
+
+pytestmark = pytest.mark.processes
 
 
 def _turn_on(browser: Any, current: str = PASSWORD) -> tuple[str, list[str]]:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from helpdesk.extensions import db
 from tests.api.conftest import Api, Desk
+
+pytestmark = pytest.mark.processes
 
 
 def test_a_repeat_gets_the_first_answer(desk: Desk, admin: Api) -> None:

@@ -8,15 +8,23 @@ import hmac
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from threading import Thread
 from typing import Any
 
 import pytest
+from flask import Flask
 
+from connectors.contract import Address
 from helpdesk.extensions import db
-from helpdesk.models import OutboxRow, Webhook, now
-from helpdesk.services import people, tokens, webhooks
+from helpdesk.models import OutboxRow, Ticket, Webhook, now
+from helpdesk.services import people, replies, tokens, webhooks
 from helpdesk.unit_of_work import unit_of_work
+from tests.processes.running import until
 from tests.servers.receiver import Receiver
+from tests.servers.smtp_sink import SmtpSink
+from workers.jobs import run
+
+pytestmark = pytest.mark.processes
 
 SECRET = "long-enough-for-a-secret-1"
 
@@ -119,6 +127,52 @@ def test_gone_means_off_at_once(make: Any, drain: Any, server: Receiver, hook: i
     make.inbound(make.channel(), "one")
     drain()
     assert not row(hook).active and "410" in row(hook).stopped_why
+
+
+def test_a_server_that_hangs_holds_up_no_reply_and_no_other_subscription(
+    app: Flask, make: Any, ask: Any, server: Receiver, hook: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "ANSWER_S", 60.0)  # longer than everything else together
+    with Receiver() as other, SmtpSink() as sink:
+        ask("POST", "/webhooks", {"url": f"{other.url}/in", "secret": SECRET, "events": ["message_received"]})
+        smtp = {"smtp_host": "127.0.0.1", "smtp_port": sink.port, "smtp_security": "none"}
+        mail = make.channel("email", config={"address": "hotro@shop.example", **smtp})
+        server.free.clear()
+        got = make.inbound(mail, "Where is it?", sender=Address("email", "lan@customer.example"))
+        with unit_of_work() as work:
+            replies.automatic(work, work.session.get_one(Ticket, got.ticket_id), "On its way.")
+        worker = Thread(target=deliver, args=(app,))
+        worker.start()
+        try:
+            sink.wait_for("lan@customer.example")
+            until(lambda: other.came, what="the other subscription's telling")
+            until(lambda: server.came, what="the call that hangs")
+            assert row(hook).failures == 0 and row(hook).last_success_at is None, "it hangs still"
+        finally:
+            server.free.set()
+            worker.join(60)
+    assert row(hook).last_success_at and len(server.came) == len(other.came) == 1
+
+
+def deliver(app: Flask) -> None:
+    with app.app_context():
+        run("deliveries")
+        db.session.remove()
+
+
+def test_a_server_that_hangs_is_left_in_time_and_told_later(
+    make: Any, drain: Any, server: Receiver, hook: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "ANSWER_S", 0.3)
+    server.free.clear()
+    make.inbound(make.channel(), "one")
+    drain()
+    assert row(hook).failures == 1 and row(hook).last_error
+    monkeypatch.setattr(webhooks, "ANSWER_S", 60.0)
+    server.free.set()
+    again()
+    drain()
+    assert row(hook).failures == 0 and len({p.headers["webhook-id"] for p in server.came}) == 1
 
 
 def test_a_private_address_is_refused_unless_admitted(make: Any, drain: Any, ask: Any) -> None:

@@ -28,7 +28,7 @@ def test_a_call_rings_and_its_note_takes_three_keystrokes(sign_in: SignIn, make:
     line = make.channel("phone", name="Hotline", config=config)
     make.inbound(line, "About order 7", sender=LAN)
     page = sign_in(make.agent("agent", extension="101", name="Trần Linh"))
-    page.wait_for_function("() => window.hdLive?.connected", timeout=30_000)
+    page.wait_for_function("() => window.hdLive?.connected")
 
     def tell(event: str, **more: Any) -> None:
         body = json.dumps({"event": event, "callId": "c1", "from": "0912345678", "to": "02473082686", **more}).encode()
@@ -39,11 +39,11 @@ def test_a_call_rings_and_its_note_takes_three_keystrokes(sign_in: SignIn, make:
 
     tell("newCall")
     card = page.get_by_role("article", name="Call from Nguyễn Lan")
-    expect(card).to_be_visible(timeout=15_000)
+    expect(card).to_be_visible()
     expect(card.get_by_text("#1001")).to_be_visible()
     assert_accessible(page)
     tell("answer", answeringNumber="101")
-    expect(card.get_by_text("On the phone")).to_be_visible(timeout=15_000)
+    expect(card.get_by_text("On the phone")).to_be_visible()
     page.keyboard.press("c")
     page.wait_for_url("**/new/call?call=*")
     expect(page.get_by_label("Notes")).to_be_focused()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -86,7 +85,7 @@ def test_notices_are_counted_and_read_on_every_device(shop: Any, sign_in: SignIn
     expect(phone.locator("[data-unread]").first).to_have_text("1")
     bell.click()
     desk.get_by_role("button", name="Mark all as read").click()
-    expect(phone.locator("[data-unread]").first).to_be_hidden(timeout=15000)
+    expect(phone.locator("[data-unread]").first).to_be_hidden()
 
 
 def test_a_list_is_narrowed_by_clicking_and_kept_as_a_view(shop: Any, sign_in: SignIn) -> None:
@@ -130,11 +129,11 @@ def test_many_are_chosen_by_keys_changed_and_taken_back(shop: Any, sign_in: Sign
     bar = linh.get_by_role("toolbar", name="Bulk actions")
     expect(bar).to_contain_text("23 selected")
     bar.get_by_role("button", name="Assign to me").click()
-    expect(linh.get_by_text("Changed: 23")).to_be_visible(timeout=20000)
+    expect(linh.get_by_text("Changed: 23")).to_be_visible()
     db.session.rollback()
     assert db.session.query(Ticket).filter_by(assignee_id=shop.linh.id).count() == 23
     linh.keyboard.press("z")
-    expect(linh.get_by_text("Taken back: 23")).to_be_visible(timeout=20000)
+    expect(linh.get_by_text("Taken back: 23")).to_be_visible()
     db.session.rollback()
     assert db.session.query(Ticket).filter_by(assignee_id=shop.linh.id).count() == 0
 
@@ -154,31 +153,27 @@ def test_after_an_outage_the_page_equals_a_fresh_one(long: bool, shop: Any, sign
     expect(linh.get_by_role("textbox", name="Reply")).to_be_visible()
     linh.get_by_role("textbox", name="Reply").fill("half a sentence")
     linh.context.set_offline(True)
-    expect(linh.get_by_text("No connection. What you write is kept")).to_be_visible(timeout=15000)
+    expect(linh.get_by_text("No connection. What you write is kept")).to_be_visible()
     for i in range(3):
         shop.says(f"While you were away {i}", f"new{i}")
     shop.says("And one more thing", "customer0")
     shop.does(shop.minh, 1002, lambda work, me, t: tickets.set_status(work, me, t, "solved"))
     if long:
         shop.does(shop.minh, 1001, lambda work, me, t: quarter_of_an_hour(work, t.id))
-    began = time.monotonic()
     linh.context.set_offline(False)
-    expect(linh.get_by_text("And one more thing").first).to_be_visible(timeout=20000)
-    expect(linh.locator("#live-bar")).to_be_hidden(timeout=15000)
-    whole_s = time.monotonic() - began
+    expect(linh.get_by_text("And one more thing").first).to_be_visible()
+    expect(linh.locator("#live-bar")).to_be_hidden()
     expect(linh.get_by_role("textbox", name="Reply")).to_have_value("half a sentence")
     expect(linh.get_by_role("log")).to_contain_text("And one more thing")
-    newer = linh.locator("[data-newer]")
-    if newer.is_visible():
-        newer.click()
-    began = time.monotonic()
     fresh = sign_in(shop.linh, "/?view=open")
     expect(rows(fresh)).to_have_count(5)
-    assert whole_s < max(5, 2 * (time.monotonic() - began)), "five seconds, or what a page takes on a busy machine"
-    wanted = shown(fresh)
-    linh.wait_for_function("(n) => document.querySelectorAll('#rows > [data-id]:not(.is-gone)').length === n", arg=5)
-    until(lambda: set(shown(linh)) == set(wanted), what="the page of a fresh load")
-    assert [r for r in shown(linh) if not r.startswith("v")] == [r for r in wanted if not r.startswith("v")]
+
+    def as_fresh() -> bool:
+        linh.evaluate("() => document.querySelector('[data-newer]:not([hidden])')?.click()")
+        mine, wanted = shown(linh), shown(fresh)
+        return set(mine) == set(wanted) and [r for r in mine if r[0] != "v"] == [r for r in wanted if r[0] != "v"]
+
+    until(as_fresh, what="the page of a fresh load")
 
 
 def test_the_bar_says_that_the_worker_has_stopped_and_when_it_is_back(shop: Any, sign_in: SignIn) -> None:
@@ -186,11 +181,11 @@ def test_the_bar_says_that_the_worker_has_stopped_and_when_it_is_back(shop: Any,
         long_ago = work.now - timedelta(minutes=5)
         work.session.add(Lease(name="worker:deliveries", until=long_ago, beat_at=long_ago))
     linh = sign_in(shop.linh)
-    expect(linh.get_by_text("the worker has stopped")).to_be_visible(timeout=15000)
+    expect(linh.get_by_text("the worker has stopped")).to_be_visible()
     with unit_of_work() as work:
         work.session.get_one(Lease, "worker:deliveries").beat_at = work.now
     shop.says("Hello")
-    expect(linh.get_by_text("the worker has stopped")).to_be_hidden(timeout=15000)
+    expect(linh.get_by_text("the worker has stopped")).to_be_hidden()
 
 
 def test_arrivals_are_announced_and_a_ticket_is_answered_without_a_mouse(shop: Any, sign_in: SignIn) -> None:
@@ -210,7 +205,7 @@ def test_arrivals_are_announced_and_a_ticket_is_answered_without_a_mouse(shop: A
     expect(linh.get_by_role("textbox", name="Reply")).to_be_focused()
     linh.keyboard.type("Em gửi nắp mới hôm nay ạ.")
     linh.keyboard.press("Control+Enter")
-    expect(linh.get_by_role("log").get_by_text("Em gửi nắp mới hôm nay ạ.")).to_be_visible(timeout=15000)
+    expect(linh.get_by_role("log").get_by_text("Em gửi nắp mới hôm nay ạ.")).to_be_visible()
     linh.keyboard.press("Escape")
     linh.keyboard.press("e")
     expect(linh.get_by_role("combobox", name="Status")).to_have_value("solved")

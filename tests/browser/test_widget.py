@@ -27,8 +27,9 @@ from helpdesk.services import channels, replies
 from helpdesk.services import settings as desk_settings
 from helpdesk.services.threading import reply_token
 from helpdesk.unit_of_work import unit_of_work
+from tests.processes.running import until
 from tests.public.test_widget import answer, png, survey_asked
-from tests.servers.browser import DESKTOP, PHONE, assert_accessible
+from tests.servers.browser import DESKTOP, PHONE, WAIT_MS, assert_accessible
 
 pytestmark = pytest.mark.browser
 SECRET = "browser-identity-secret"
@@ -129,6 +130,7 @@ def person(browser: Browser) -> Iterator[Any]:
 
     def _person(**options: Any) -> Person:
         context = browser.new_context(**{"viewport": DESKTOP, "locale": "en-GB", **options})
+        context.set_default_timeout(WAIT_MS)
         page = context.new_page()
         one = Person(context, page, [])
         page.on("console", lambda m: one.problems.append(m.text) if m.type in ("error", "warning") else None)
@@ -155,12 +157,12 @@ def count(model: Any) -> int:
 
 def wait_until_read(visitor: Person) -> None:
     """The visitor's page tells by itself that the one answer was seen."""
-    for _ in range(100):
+
+    def read() -> bool:
         db.session.rollback()
-        if db.session.scalars(select(Delivery.state)).all() == ["read"]:
-            return
-        visitor.page.wait_for_timeout(50)
-    raise AssertionError(db.session.scalars(select(Delivery.state)).all())
+        return visitor.page.title() is not None and db.session.scalars(select(Delivery.state)).all() == ["read"]
+
+    until(read, what="the mark that it was read")
 
 
 # --- the way there and back ----------------------------------------------------------------------------------
@@ -172,7 +174,7 @@ def test_a_visitor_writes_and_is_answered_in_place(shop: Shop, person: Any, make
     launcher = visitor.page.get_by_role("button", name="Open chat")
     expect(launcher).to_be_visible()
     picture(visitor.page, "widget-closed")
-    assert visitor.page.locator("iframe").count() == 0  # nothing more before it is wanted
+    expect(visitor.page.locator("iframe")).to_have_count(0)  # nothing more before it is wanted
     launcher.click()
     expect(visitor.chat.get_by_role("heading", name="Hello, how can we help?")).to_be_visible()
     expect(visitor.box()).to_be_focused()
@@ -182,7 +184,7 @@ def test_a_visitor_writes_and_is_answered_in_place(shop: Shop, person: Any, make
     expect(visitor.chat.get_by_text("Sent", exact=True)).to_be_visible()
     assert count(Message) == 1
     answer(make, "We do. See https://shop.example/ship for the costs.")
-    expect(visitor.line("We do.")).to_be_visible(timeout=10000)
+    expect(visitor.line("We do.")).to_be_visible()
     expect(visitor.chat.get_by_role("link", name="https://shop.example/ship")).to_have_attribute(
         "rel", re.compile("noopener")
     )
@@ -199,10 +201,10 @@ def test_visitor_and_agent_side_by_side(shop: Shop, person: Any, sign_in: Any, m
     visitor.chat.get_by_role("textbox", name="Name").fill("Emma Whitfield")
     agent = sign_in(make.agent("agent", name="Trần Linh"))
     visitor.say("Do you ship the slate bowls to Singapore?")
-    agent.get_by_role("link", name=re.compile("slate bowls")).click(timeout=4000)
+    agent.get_by_role("link", name=re.compile("slate bowls")).click()
     expect(agent.get_by_role("log").get_by_text("slate bowls to Singapore")).to_be_visible()
     expect(agent.get_by_role("link", name=re.compile("Written on http"))).to_be_visible()
-    expect(visitor.chat.get_by_text("Seen", exact=True)).to_be_visible(timeout=20000)
+    expect(visitor.chat.get_by_text("Seen", exact=True)).to_be_visible()
     visitor.box().press_sequentially("Also")
     expect(agent.locator("#typing")).to_contain_text("Emma")
     visitor.box().fill("")
@@ -210,19 +212,20 @@ def test_visitor_and_agent_side_by_side(shop: Shop, person: Any, sign_in: Any, m
     expect(visitor.chat.get_by_text("Trần Linh is typing…")).to_be_visible()
     picture(visitor.page, "widget-typing")
     agent.get_by_role("button", name="Send", exact=True).click()
-    expect(visitor.line("We do")).to_be_visible(timeout=10000)
+    expect(visitor.line("We do")).to_be_visible()
     expect(visitor.chat.get_by_text("Trần Linh is typing…")).to_be_hidden()
     wait_until_read(visitor)
     agent.reload()
     expect(agent.get_by_role("log").get_by_text("Read", exact=False).first).to_be_visible()
     visitor.say("Four, please")
-    expect(agent.get_by_role("log").get_by_text("Four, please")).to_be_visible(timeout=10000)
+    expect(agent.get_by_role("log").get_by_text("Four, please")).to_be_visible()
     agent.get_by_role("radio", name="Note").or_(agent.get_by_role("tab", name="Note")).first.click()
     agent.get_by_role("textbox", name="Note").fill("canary-note: a difficult one")
     expect(visitor.chat.get_by_text("is typing…")).to_be_hidden()
     agent.get_by_role("button", name=re.compile("^(Add note|Send|Save note)")).first.click()
     expect(agent.get_by_role("log").get_by_text("canary-note")).to_be_visible()
-    visitor.page.wait_for_timeout(500)
+    answer(make, "I have asked about them")
+    expect(visitor.line("I have asked about them")).to_be_visible()  # and so what came before it has been told, too
     assert "canary" not in "".join(frame.content() for frame in visitor.page.frames)
 
 
@@ -291,7 +294,7 @@ def test_what_is_typed_offline_is_kept_and_sent_once(shop: Shop, person: Any) ->
     expect(visitor.chat.get_by_text("No connection.")).to_be_visible()
     assert count(Message) == 1
     visitor.context.set_offline(False)
-    expect(visitor.chat.get_by_text("Sent", exact=True)).to_be_visible(timeout=15000)
+    expect(visitor.chat.get_by_text("Sent", exact=True)).to_be_visible()
     db.session.rollback()
     assert db.session.scalars(select(Message.text).order_by(Message.id)).all() == [
         "Before the tunnel", "In the tunnel", "Still in it",
@@ -312,7 +315,7 @@ def test_a_lost_acknowledgement_makes_no_second_message(shop: Shop, person: Any)
 
     visitor.page.route("**/messages", lose_the_first)
     visitor.say("Only once, please")
-    expect(visitor.chat.get_by_text("Sent", exact=True)).to_be_visible(timeout=15000)
+    expect(visitor.chat.get_by_text("Sent", exact=True)).to_be_visible()
     expect(visitor.line("Only once, please")).to_have_count(1)
     assert lost == [201] and count(Message) == 1
 
@@ -325,7 +328,7 @@ def test_without_a_socket_it_asks_again_by_short_requests(shop: Shop, person: An
     visitor.say("No sockets here")
     expect(visitor.chat.get_by_text("Sent", exact=True)).to_be_visible()
     answer(make, "Short requests will do")
-    expect(visitor.line("Short requests will do")).to_be_visible(timeout=10000)
+    expect(visitor.line("Short requests will do")).to_be_visible()
 
 
 # --- who may, who is ------------------------------------------------------------------------------------------
@@ -338,9 +341,9 @@ def test_a_site_that_is_not_allowed_shows_no_chat(shop: Shop, person: Any) -> No
     Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     visitor = person()
     visitor.open(evil)
-    visitor.page.wait_for_timeout(500)
-    assert any("frame-ancestors" in problem for problem in visitor.problems)
-    assert visitor.chat.get_by_role("textbox").count() == 0
+    told = lambda: visitor.page.title() and any("frame-ancestors" in one for one in visitor.problems)  # noqa: E731
+    until(told, what="the browser's refusal")
+    expect(visitor.chat.get_by_role("textbox")).to_have_count(0)
     server.shutdown()
     server.server_close()
 
@@ -354,7 +357,10 @@ def test_only_the_right_window_is_heard(shop: Shop, person: Any) -> None:
     visitor.page.evaluate(
         "(m) => dispatchEvent(new MessageEvent('message', {data: m, origin: 'https://evil.example'}))", forged
     )
-    visitor.page.wait_for_timeout(200)
+    visitor.page.evaluate("""() => new Promise((heard) => {
+        addEventListener('message', () => setTimeout(heard), { once: true });
+        postMessage('what came before this was heard', '*');
+    })""")
     expect(visitor.box()).to_be_visible()
     frame = next(f for f in visitor.page.frames if "/frame" in f.url)
     frame.evaluate(
@@ -391,7 +397,7 @@ def test_the_api_of_the_page(shop: Shop, person: Any, make: Any) -> None:
     visitor.page.evaluate("HelpdeskWidget('shutdown')")
     expect(visitor.page.get_by_role("button", name="Mở chat")).to_be_hidden()
     shop.before = ""
-    visitor.page.wait_for_timeout(500)
+    expect(visitor.page.locator("iframe")).to_have_count(0)
     visitor.open(shop)
     expect(visitor.box()).to_be_visible()
     expect(visitor.line("20931")).to_have_count(0)
@@ -538,13 +544,13 @@ def test_a_chat_goes_on_by_mail_and_ends_with_a_transcript(open_shop: Shop, pers
     consent = db.session.scalars(select(VisitorSession.consent)).one()
     assert "Đồi Gió uses this to answer me" in consent["text"]
     answer(make, "We do.")
-    expect(visitor.line("We do.")).to_be_visible(timeout=10_000)
+    expect(visitor.line("We do.")).to_be_visible()
     mailed(make, "lan@mail.example", "Then two bowls, please.")
-    expect(visitor.line("Then two bowls")).to_be_visible(timeout=20_000)
+    expect(visitor.line("Then two bowls")).to_be_visible()
     expect(visitor.chat.get_by_text("by email")).to_be_visible()
     picture(visitor.page, "widget-by-mail")
     answer(make, "Set aside.")
-    expect(visitor.line("Set aside.")).to_be_visible(timeout=20_000)
+    expect(visitor.line("Set aside.")).to_be_visible()
     visitor.chat.get_by_role("button", name="End chat").click()
     visitor.chat.get_by_role("region", name="End chat").get_by_role("button", name="End chat").click()
     expect(visitor.chat.get_by_text("This chat is ended")).to_be_visible()

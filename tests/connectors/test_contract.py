@@ -50,6 +50,8 @@ from connectors.contract import (
 )
 from tests.connectors.kits import CANARY, KITS, Kit
 
+pytestmark = pytest.mark.processes
+
 KINDS = sorted(set(registry.kinds()) & set(KITS))
 INBOUND = (
     InboundMessage, InboundBounce, InboundRating, InboundReport, InboundReach, InboundRemoval, InboundCall, InboundMoved
@@ -443,7 +445,7 @@ class FarSide:
     def __exit__(self, *_: object) -> None:
         self.server.shutdown()
         self.server.server_close()
-        self.thread.join(5)
+        self.thread.join(60)
 
 
 def told(kind: str, status: int, body: bytes) -> contract.Receipt | ConnectorError:

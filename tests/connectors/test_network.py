@@ -13,6 +13,8 @@ from connectors.contract import PermanentFailure, TemporaryFailure
 from connectors.web import Web
 from tests.servers.receiver import Receiver
 
+pytestmark = pytest.mark.processes
+
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
 INSIDE = [
     "127.0.0.1", "127.1", "127.0.1", "2130706433", "0x7f000001", "0x7f.0.0.1", "0177.0.0.1", "017700000001", "0",

@@ -17,6 +17,8 @@ from helpdesk.unit_of_work import unit_of_work
 from tests.connectors.kits import phone_signature
 from tests.servers.receiver import Receiver
 
+pytestmark = pytest.mark.processes
+
 SECRET = "phone-canary-1"
 LAN = "0912345678"
 

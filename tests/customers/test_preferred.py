@@ -19,6 +19,8 @@ from helpdesk.services.replies import Written
 from helpdesk.unit_of_work import unit_of_work
 from tests.servers.receiver import Receiver
 
+pytestmark = pytest.mark.processes
+
 LAN = "+84912345678"
 
 

@@ -21,6 +21,8 @@ from helpdesk.errors import Invalid
 from helpdesk.services import settings as desk_settings
 from helpdesk.unit_of_work import unit_of_work
 
+pytestmark = pytest.mark.processes
+
 PAGES = ("/demo", "/demo/shop", "/demo/email", "/demo/telegram", "/demo/phone", "/demo/mail", "/demo/mail/1/body")
 TOKEN = "7100000042:demo-token"
 
@@ -65,7 +67,7 @@ def test_what_the_shop_mails_is_kept_and_framed(app: Flask, client: FlaskClient,
     mail["Message-ID"] = "<m1@doigio.example>"
     mail.set_content("Dạ có ạ.")
     mail.add_alternative("<p>Dạ <b>có</b> ạ.</p><script>alert(1)</script><img src=x onerror=alert(1)>", subtype="html")
-    with mailbox.Sink(settings.data, chosen.mail_out), smtplib.SMTP(ports.HOST, chosen.mail_out, timeout=5) as server:
+    with mailbox.Sink(settings.data, chosen.mail_out), smtplib.SMTP(ports.HOST, chosen.mail_out, timeout=60) as server:
         server.send_message(mail)
     letter = next(mailbox.letters(settings.data))
     assert letter.to == ("lan@mail.example",) and letter.text.strip() == "Dạ có ạ."
@@ -166,10 +168,10 @@ def test_only_the_token_opens_it_and_chats_outlive_a_restart(bot: Any, tmp_path:
     chosen = ports.read(data)
     assert chosen is not None
     url = f"http://{ports.HOST}:{chosen.bot}"
-    assert requests.get(f"{url}/bot1:wrong/getMe", timeout=5).status_code == 401
-    assert requests.get(f"{url}/file/bot1:wrong/documents/f1", timeout=5).status_code == 404
-    assert requests.get(f"{url}/file/bot{TOKEN}/documents/..%2f..%2fsecret.key", timeout=5).status_code == 404
-    assert requests.get(f"{url}/bot{TOKEN}/noSuchMethod", timeout=5).status_code == 404
+    assert requests.get(f"{url}/bot1:wrong/getMe", timeout=60).status_code == 401
+    assert requests.get(f"{url}/file/bot1:wrong/documents/f1", timeout=60).status_code == 404
+    assert requests.get(f"{url}/file/bot{TOKEN}/documents/..%2f..%2fsecret.key", timeout=60).status_code == 404
+    assert requests.get(f"{url}/bot{TOKEN}/noSuchMethod", timeout=60).status_code == 404
     again = bot_api.Telegram(TOKEN, ports.folder(data))
     assert again._chats["6200002"]["messages"][0]["text"] == "kept"
     assert [step.ok for step in telegram.test()] == [True, True] or all(step.ok for step in telegram.test())

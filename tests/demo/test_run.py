@@ -12,7 +12,7 @@ import requests
 
 from tests.processes.running import Running, helpdesk, until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.processes]
 
 
 def write(smtp: str, subject: str) -> None:
@@ -21,7 +21,7 @@ def write(smtp: str, subject: str) -> None:
     mail["From"], mail["To"], mail["Subject"] = "Alex <alex@mail.example>", "hello@doigio.example", subject
     mail["Message-ID"] = f"<{subject.replace(' ', '-')}@mail.example>"
     mail.set_content("Is the fig vase still there?")
-    with smtplib.SMTP(host, int(port), timeout=10) as server:
+    with smtplib.SMTP(host, int(port), timeout=60) as server:
         server.send_message(mail)
 
 
@@ -33,10 +33,10 @@ def test_a_demo_runs_takes_mail_and_runs_again(tmp_path: Path) -> None:
             assert desk.get(path).status_code == 200, path
         token = _token(desk, facts["logins"]["admin"]["email"])
         write(facts["smtp"], "a zebra for Friday")
-        found = until(lambda: _tickets(desk, token, "q=zebra+Friday"), 30, "the mail in the inbox")
+        found = until(lambda: _tickets(desk, token, "q=zebra+Friday"), what="the mail in the inbox")
         assert found[0]["subject"] == "a zebra for Friday" and found[0]["channels"][0]["kind"] == "email"
         _answer(desk, token, found[0]["number"])
-        until(lambda: "a zebra for Friday" in desk.get("/demo/mail").text, 40, "the answer in the mailbox")
+        until(lambda: "a zebra for Friday" in desk.get("/demo/mail").text, what="the answer in the mailbox")
         assert len(_tickets(desk, token, "limit=100")) == 100
     with Running(tmp_path, command="demo") as desk:
         assert desk.facts["logins"] == facts["logins"]
@@ -62,6 +62,6 @@ def _answer(desk: Running, token: str, number: int) -> None:
         f"{desk.url}/api/v1/tickets/{number}/messages",
         json={"text": "Two are set aside for you.", "then": "solve"},
         headers={"Authorization": f"Bearer {token}", "Idempotency-Key": "one"},
-        timeout=10,
+        timeout=60,
     )
     assert said.status_code == 201, said.text

@@ -16,6 +16,8 @@ from helpdesk.models import EventRow, Ticket
 from helpdesk.services import tickets
 from helpdesk.unit_of_work import unit_of_work
 
+pytestmark = pytest.mark.processes
+
 LAN = Address("widget", "v-lan", name="Nguyễn Lan Anh")
 AN = Address("widget", "v-an", name="An")
 

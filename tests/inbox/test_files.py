@@ -14,6 +14,8 @@ from helpdesk.extensions import db
 from helpdesk.models import Attachment, Inbound, Message, Ticket
 from helpdesk.unit_of_work import unit_of_work
 
+pytestmark = pytest.mark.processes
+
 LAN = Address("widget", "v-lan", name="Nguyễn Lan Anh")
 
 

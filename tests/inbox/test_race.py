@@ -6,11 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
 from connectors.contract import Address
 from helpdesk.extensions import db
 from helpdesk.models import Draft, Message, Ticket
+
+pytestmark = pytest.mark.processes
 
 RUNS = 100
 FETCH = {"X-Requested-With": "fetch", "Accept": "application/json"}

@@ -15,6 +15,8 @@ from typing import Any
 
 import requests
 
+from tests.servers.machine import PATIENCE_S
+
 COMMAND = [sys.executable, "-c", "from helpdesk.cli import main; main()"]
 PRIVATE = {"HELPDESK_CONFIG", "HELPDESK_DATA", "HELPDESK_DATABASE_URL", "HELPDESK_REDIS_URL", "HELPDESK_SECRET_KEY"}
 
@@ -32,7 +34,7 @@ def helpdesk(*arguments: str, data: Path, stdin: str = "", **more: str) -> subpr
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=2 * PATIENCE_S,
         check=False,
     )
 
@@ -57,14 +59,14 @@ def set_up(*commands: tuple[tuple[str, ...], str], data: Path, **more: str) -> s
         input=json.dumps(commands),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=2 * PATIENCE_S,
         check=False,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def until(found: Callable[[], Any], timeout_s: float = 20.0, what: str = "it") -> Any:
+def until(found: Callable[[], Any], timeout_s: float = PATIENCE_S, what: str = "it") -> Any:
     """Poll until `found` gives something true."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
@@ -92,7 +94,7 @@ class Running:
             self.process = subprocess.Popen(
                 [*COMMAND, *self.arguments], env=self.environment, stdout=log, stderr=log, cwd=self.data.parent
             )
-        until(lambda: self.ready_file.exists() or self.process.poll() is not None, 60, "readiness")
+        until(lambda: self.ready_file.exists() or self.process.poll() is not None, what="readiness")
         assert self.process.poll() is None, self.log
         return self
 
@@ -100,7 +102,7 @@ class Running:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(15)
+                self.process.wait(PATIENCE_S)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
@@ -125,7 +127,7 @@ class Running:
         return dict(self.facts["pids"])
 
     def get(self, path: str, **more: Any) -> requests.Response:
-        return requests.get(self.url + path, timeout=5, allow_redirects=False, **more)
+        return requests.get(self.url + path, timeout=15, allow_redirects=False, **more)
 
     def ready(self) -> bool:
         try:

@@ -8,7 +8,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -21,11 +21,11 @@ from helpdesk.config import Network, Settings
 from helpdesk.extensions import db
 from helpdesk.models import Channel, Delivery, Inbound, Message, OutboxRow, Ticket
 from helpdesk.unit_of_work import unit_of_work
-from tests.processes.running import COMMAND, Running, environment, helpdesk, set_up, until
+from tests.processes.running import COMMAND, Running, alive, environment, helpdesk, set_up, until
 from tests.servers.telegram import TOKEN, FakeTelegram
 from tests.servers.valkey import Valkey
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.processes]
 
 LOOPBACK = "[network]\nallow_private = ['127.0.0.0/8']\n"
 
@@ -92,13 +92,13 @@ def test_a_forgotten_queue_loses_nothing(place: Path) -> None:
                     bot.says(f"message {number}", user=7000 + number)
                     queue.flushall()
                     time.sleep(0.05)
-                until(lambda: len(texts()) == 30, 40, "arrival of 30 messages")
+                until(lambda: len(texts()) == 30, what="arrival of 30 messages")
                 assert set(texts().values()) == {1}
                 for ticket in db.session.scalars(select(Ticket.id)).all():
                     answer(ticket, f"answer {ticket}")
                     queue.flushall()
-                until(lambda: len(bot.sent()) >= 30, 40, "30 answers")
-            until(lambda: left() == 0, 20, "an empty outbox")
+                until(lambda: len(bot.sent()) >= 30, what="30 answers")
+            until(lambda: left() == 0, what="an empty outbox")
             assert set(Counter(call.params["text"] for call in bot.sent()).values()) == {1}
 
 
@@ -115,14 +115,21 @@ def test_killed_listener_and_worker_store_each_message_once(place: Path) -> None
             for number in range(20):
                 bot.says(f"message {number}", user=7000 + number)
                 if number % 5 == 2:
-                    os.kill(desk.pids["listen"], signal.SIGKILL)
+                    killed(desk, "listen")
                 if number % 5 == 4:
-                    os.kill(desk.pids["worker-arrivals"], signal.SIGKILL)
+                    killed(desk, "worker-arrivals")
                 time.sleep(0.3)
             expire_leases()
-            until(lambda: len(texts()) == 20, 60, "arrival of 20 messages")
-            until(desk.ready, 30, "readiness")
+            until(lambda: len(texts()) == 20, what="arrival of 20 messages")
+            until(desk.ready, what="readiness")
             assert set(texts().values()) == {1}
+
+
+def killed(desk: Running, part: str) -> None:
+    """As soon as it lives: it may be starting anew from the last time."""
+    pid = until(lambda: alive(desk.pids.get(part, 0)) and desk.pids[part], what=f"a living {part}")
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
 
 
 def expire_leases() -> None:
@@ -141,15 +148,15 @@ def test_a_worker_killed_between_claim_and_record(place: Path, failpoint: str, s
             ticket = arrive(app)
             answer(ticket, "we are here")
             first = work_once(place, valkey, HELPDESK_FAILPOINT=failpoint)
-            assert first.wait(30) == -signal.SIGKILL
+            assert first.wait(60) == -signal.SIGKILL
             expire_leases()
             second = work_once(place, valkey)
             try:
-                until(lambda: delivery_state() == "unknown", 30, "state unknown")
+                until(lambda: delivery_state() == "unknown", what="state unknown")
                 assert [call.params["text"] for call in bot.sent()] == ["we are here"] * said
             finally:
                 second.terminate()
-                assert second.wait(15) == 0
+                assert second.wait(60) == 0
 
 
 def arrive(app: Flask) -> int:
@@ -193,13 +200,16 @@ def test_work_goes_on_after_the_queue_was_away(place: Path) -> None:
         with Running(place, HELPDESK_CONFIG=config, HELPDESK_REDIS_URL=valkey.url) as desk, inside(place):
             assert "queue" not in desk.pids
             valkey.kill()
-            until(lambda: not desk.ready(), 10, "noticing")
+            until(lambda: not desk.ready(), what="noticing")
             bot.says("while it was away")
-            until(lambda: db.session.rollback() or db.session.scalar(select(func.count()).select_from(Inbound)), 20)
+            until(
+                lambda: db.session.rollback() or db.session.scalar(select(func.count()).select_from(Inbound)),
+                what="storing it",
+            )
             assert desk.get("/healthz").status_code == 200
             valkey.restart()
-            until(lambda: texts() == Counter(["while it was away"]), 30, "arrival")
-            until(desk.ready, 30, "readiness")
+            until(lambda: texts() == Counter(["while it was away"]), what="arrival")
+            until(desk.ready, what="readiness")
 
 
 def test_a_broken_channel_holds_up_no_other(place: Path) -> None:
@@ -215,13 +225,13 @@ def test_a_broken_channel_holds_up_no_other(place: Path) -> None:
         assert done.returncode == 0, done.stderr
         with Running(place, HELPDESK_CONFIG=config) as desk, inside(place):
             bot.says("hello")
-            until(lambda: len(texts()) == 1, 20, "arrival")
-            listed = until(lambda: failing(desk), 20, "the failing channel")
+            until(lambda: len(texts()) == 1, what="arrival")
+            listed = until(lambda: failing(desk), what="the failing channel")
             assert listed == ["Broken"]
             assert TOKEN not in desk.log and broken.token not in desk.log
             off = helpdesk("channel", "disable", "Broken", data=desk.data, HELPDESK_CONFIG=config)
             assert off.returncode == 0
-            until(desk.ready, 20, "readiness without the broken channel")
+            until(desk.ready, what="readiness without the broken channel")
 
 
 def failing(desk: Running) -> list[str]:

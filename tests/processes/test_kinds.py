@@ -13,6 +13,8 @@ import requests
 from tests.processes.running import COMMAND, environment, helpdesk, until
 from tests.servers.valkey import Valkey
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def real(tmp_path: Path) -> Path:
@@ -74,11 +76,11 @@ def test_the_parts_run_alone(real: Path) -> None:
                 started.append(subprocess.Popen([*COMMAND, *part], env=env, cwd=real.parent, stdout=out, text=True))
             assert started[0].stdout is not None
             url = started[0].stdout.readline().strip().removeprefix("Listening on ")
-            until(lambda: answers(url), 60, "readiness of the four parts")
+            until(lambda: answers(url), what="readiness of the four parts")
         finally:
             for process in started:
                 process.send_signal(signal.SIGTERM)
-            codes = [process.wait(20) for process in started]
+            codes = [process.wait(60) for process in started]
             if started and started[0].stdout is not None:
                 started[0].stdout.close()
         assert codes == [0, 0, 0, 0]
@@ -86,6 +88,6 @@ def test_the_parts_run_alone(real: Path) -> None:
 
 def answers(url: str) -> bool:
     try:
-        return requests.get(f"{url}/readyz", timeout=5).status_code == 200
+        return requests.get(f"{url}/readyz", timeout=60).status_code == 200
     except requests.RequestException:
         return False

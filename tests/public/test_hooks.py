@@ -19,6 +19,8 @@ from helpdesk.models import Channel, Inbound, Message, OutboxRow, Ticket
 from helpdesk.services import listening
 from helpdesk.unit_of_work import unit_of_work
 
+pytestmark = pytest.mark.processes
+
 SECRET = "hook-secret-0123456789"
 UPDATE = json.loads((Path(connectors.__file__).parent / "telegram" / "examples" / "text.json").read_text())
 
@@ -71,7 +73,7 @@ def test_a_slow_database_is_waited_for_and_nothing_is_acknowledged_before(app: F
             if work.session.get_bind().dialect.name == "postgresql":
                 work.session.execute(text(f"LOCK TABLE {Inbound.__tablename__} IN ACCESS EXCLUSIVE MODE"))
             holds.set()
-            assert go_on.wait(20)
+            assert go_on.wait(60)
 
     def call() -> None:
         codes.append(post(app.test_client(), channel).status_code)
@@ -80,14 +82,14 @@ def test_a_slow_database_is_waited_for_and_nothing_is_acknowledged_before(app: F
     holder, callers = Thread(target=hold), [Thread(target=call) for _ in range(2)]
     holder.start()
     try:
-        assert holds.wait(20)
+        assert holds.wait(60)
         for caller in callers:
             caller.start()
         assert not answered.wait(0.3), "nothing is stored, so nothing may be acknowledged"
     finally:
         go_on.set()
         for thread in (holder, *callers):
-            thread.join(30)
+            thread.join(60)
     assert codes == [200, 200] and stored() == 1
 
 

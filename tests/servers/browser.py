@@ -12,8 +12,9 @@ from tests.servers.machine import require
 DESKTOP: ViewportSize = {"width": 1440, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 
-# How long anything on a page is waited for: with other tests on two cores a browser may stand still for seconds.
-WAIT_MS = 25_000
+# How long anything on a page is waited for: with other tests on two cores a browser may stand still for many seconds.
+# Less than the minute after which a page with a socket asks by itself: what shall come by a doorbell came by one.
+WAIT_MS = 45_000
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 

@@ -32,7 +32,7 @@ class NameServer:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        self._thread.join(5)
+        self._thread.join(60)
         self._socket.close()
 
     @property

@@ -147,7 +147,7 @@ class Dovecot:
     @contextmanager
     def session(self, user: str | None = None) -> Iterator[imaplib.IMAP4]:
         """A logged-in connection."""
-        imap = imaplib.IMAP4(self.host, self.port, timeout=15)
+        imap = imaplib.IMAP4(self.host, self.port, timeout=60)
         try:
             imap.login(user or self.user, self.password)
             yield imap

@@ -17,6 +17,8 @@ from typing import Any, Self
 from flask import Flask, Response, jsonify, request
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from tests.servers.machine import PATIENCE_S
+
 
 class _Quiet(WSGIRequestHandler):
     def log(self, *_: object) -> None:
@@ -63,7 +65,7 @@ class FakeService:
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join(5)
+        self._thread.join(60)
 
     # --- trouble ----------------------------------------------------------------------------------------------
 
@@ -90,7 +92,7 @@ class FakeService:
         """What a call is known by, when it is looked for and when it shall go wrong."""
         return call.path
 
-    def wait_for(self, found: Callable[[], Any], timeout_s: float = 10) -> Any:
+    def wait_for(self, found: Callable[[], Any], timeout_s: float = PATIENCE_S) -> Any:
         """Until `found()` is true; returns its value."""
         with self._lock:
             self._lock.wait_for(found, timeout=timeout_s)

@@ -3,15 +3,23 @@
 import glob
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+# How long tests wait for anything that comes by itself. Who waits for a state goes on the moment it is there, so this
+# only has to be longer than the worst moment of two busy cores.
+PATIENCE_S = 60.0
+
+_CLAIMS: list[socket.socket] = []  # ports given to this process
 
 DEBIAN = {"chromium": "chromium", "dovecot": "dovecot-imapd", "postgresql": "postgresql"}
 
@@ -55,12 +63,38 @@ def _postgresql() -> str | None:
 
 
 def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """A port nobody listens on, for a server that is told its port and may be ended and started again on it.
+
+    It is none of those the kernel gives to whoever connects or asks for any, and no other worker of the suite gets it
+    while this one lives: between asking and listening, and while the server is down, nobody else comes to sit on it.
+    """
+    for port in random.sample(_own_ports(), 500):
+        claim, probe = socket.socket(socket.AF_UNIX), socket.socket()
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            if sys.platform == "linux":  # a name without a file, gone with this process
+                claim.bind(f"\0helpdesk-test-port-{port}")
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            claim.close()
+            continue
+        finally:
+            probe.close()
+        _CLAIMS.append(claim)
+        return port
+    raise RuntimeError("no free port found")
 
 
-def wait_until(ready: Callable[[], bool], what: str, *, timeout_s: float = 30) -> None:
+def _own_ports() -> range:
+    """Ports below those of outgoing connections, or what is left where an administrator widened those."""
+    try:
+        first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    except OSError:
+        first = 32768
+    return range(12000, first) if first > 14000 else range(12000, 60000)
+
+
+def wait_until(ready: Callable[[], bool], what: str, *, timeout_s: float = PATIENCE_S) -> None:
     """Ask `ready` every 20 ms. Raises TimeoutError naming `what`."""
     deadline = time.monotonic() + timeout_s
     while not ready():

@@ -52,7 +52,7 @@ class AuthServer:
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join(5)
+        self._thread.join(60)
 
     @property
     def settings(self) -> dict[str, str]:

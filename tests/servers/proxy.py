@@ -44,8 +44,8 @@ class Proxy:
 
     def __exit__(self, *_: object) -> None:
         self._closed = True
-        socket.create_connection((self.host, self.port), timeout=5).close()  # wakes accept()
-        self._accepter.join(5)
+        socket.create_connection((self.host, self.port), timeout=60).close()  # wakes accept()
+        self._accepter.join(60)
         self._door.close()
         self.cut()
 
@@ -87,7 +87,7 @@ class Proxy:
 
     def _join(self, client: socket.socket) -> None:
         try:
-            server = socket.create_connection(self._target, timeout=10)
+            server = socket.create_connection(self._target, timeout=60)
         except OSError:
             client.close()
             return

@@ -15,7 +15,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from tests.servers.certificates import Certificate
-from tests.servers.machine import free_port
+from tests.servers.machine import PATIENCE_S, free_port
 
 PASSWORD = "secret"
 
@@ -61,6 +61,8 @@ class SmtpSink:
     refused: list[tuple[str, str]] = field(default_factory=list)  # (verb, address)
     token_check: Callable[[str], bool] | None = None  # is this token good? None: XOAUTH2 is refused
     tokens: list[str] = field(default_factory=list)
+    busy: int = 0  # mails being taken this moment, while there is a delay
+    most: int = 0  # and the most there ever were
 
     host = "127.0.0.1"
     password = PASSWORD
@@ -99,11 +101,11 @@ class SmtpSink:
         self._rules.clear()
         self.delay_s = 0
 
-    def wait(self, count: int = 1, *, timeout_s: float = 15) -> list[Mail]:
+    def wait(self, count: int = 1, *, timeout_s: float = PATIENCE_S) -> list[Mail]:
         """The mails, once there are `count` of them. Raises TimeoutError."""
         return self._wait(lambda: len(self.mails) >= count, f"{count} mails", timeout_s)
 
-    def wait_for(self, recipient: str, count: int = 1, *, timeout_s: float = 15) -> list[Mail]:
+    def wait_for(self, recipient: str, count: int = 1, *, timeout_s: float = PATIENCE_S) -> list[Mail]:
         """The mails to `recipient`, once there are `count` of them. Raises TimeoutError."""
         self._wait(lambda: len(self.to(recipient)) >= count, f"{count} mails to {recipient}", timeout_s)
         return self.to(recipient)
@@ -159,7 +161,10 @@ class _Handler:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         if self.sink.delay_s:
+            self.sink.busy += 1
+            self.sink.most = max(self.sink.most, self.sink.busy)
             await asyncio.sleep(self.sink.delay_s)
+            self.sink.busy -= 1
         rule = self.sink._rule("DATA", envelope.rcpt_tos)
         if rule and not rule.drop:
             self.sink.refused.append(("DATA", ", ".join(envelope.rcpt_tos)))

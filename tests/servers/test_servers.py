@@ -24,6 +24,8 @@ from tests.servers.proxy import Proxy
 from tests.servers.smtp_sink import SmtpSink
 from tests.servers.valkey import Valkey
 
+pytestmark = pytest.mark.processes
+
 S = TypeVar("S")
 
 MAIL = "From: lan@example.com\r\nTo: shop@example.com\r\nSubject: Ấm trà\r\n\r\nNắp bị nứt.\r\n".encode()
@@ -98,7 +100,7 @@ def sink() -> Iterator[SmtpSink]:
 
 @pytest.fixture
 def client(sink: SmtpSink) -> Iterator[smtplib.SMTP]:
-    with smtplib.SMTP(sink.host, sink.port, timeout=10) as client:
+    with smtplib.SMTP(sink.host, sink.port, timeout=60) as client:
         yield client
 
 
@@ -129,7 +131,7 @@ def test_sink_answers_as_told(sink: SmtpSink, client: smtplib.SMTP) -> None:
 
 def test_sink_can_take_a_mail_and_not_say_so(sink: SmtpSink) -> None:
     sink.drop_after_data()
-    with pytest.raises(smtplib.SMTPServerDisconnected), smtplib.SMTP(sink.host, sink.port, timeout=10) as client:
+    with pytest.raises(smtplib.SMTPServerDisconnected), smtplib.SMTP(sink.host, sink.port, timeout=60) as client:
         client.sendmail("a@b.c", ["lan@example.com"], MAIL)
     assert sink.wait(1)[0].raw == MAIL
 
@@ -138,26 +140,26 @@ def test_both_mail_servers_speak_tls(tmp_path: Path) -> None:
     certificate = make_certificate(tmp_path)
     with running(Dovecot(certificate)) as server:
         trusting = certificate.client_context()
-        with imaplib.IMAP4_SSL("localhost", server.tls_port, ssl_context=trusting, timeout=10) as imap:
+        with imaplib.IMAP4_SSL("localhost", server.tls_port, ssl_context=trusting, timeout=60) as imap:
             assert imap.login("x", server.password)[0] == "OK"
-        with imaplib.IMAP4(server.host, server.port, timeout=10) as imap:
+        with imaplib.IMAP4(server.host, server.port, timeout=60) as imap:
             assert imap.starttls(trusting)[0] == "OK"
         with pytest.raises(ssl.SSLCertVerificationError, match="self-signed"):
-            imaplib.IMAP4_SSL("localhost", server.tls_port, ssl_context=ssl.create_default_context(), timeout=10)
-    with SmtpSink(certificate=certificate) as sink, smtplib.SMTP(sink.host, sink.port, timeout=10) as client:
+            imaplib.IMAP4_SSL("localhost", server.tls_port, ssl_context=ssl.create_default_context(), timeout=60)
+    with SmtpSink(certificate=certificate) as sink, smtplib.SMTP(sink.host, sink.port, timeout=60) as client:
         assert client.starttls(context=trusting)[0] == 220
         client.sendmail("a@b.c", ["lan@example.com"], MAIL)
         assert sink.wait(1)[0].raw == MAIL
     with (
         SmtpSink(certificate=certificate, tls_first=True) as sink,
-        smtplib.SMTP_SSL(sink.host, sink.port, context=trusting, timeout=10) as client,
+        smtplib.SMTP_SSL(sink.host, sink.port, context=trusting, timeout=60) as client,
     ):
         assert client.noop()[0] == 250
 
 
 def test_an_expired_certificate_is_refused(tmp_path: Path) -> None:
     certificate = make_certificate(tmp_path, expired=True)
-    with SmtpSink(certificate=certificate) as sink, smtplib.SMTP(sink.host, sink.port, timeout=10) as client:
+    with SmtpSink(certificate=certificate) as sink, smtplib.SMTP(sink.host, sink.port, timeout=60) as client:
         with pytest.raises(ssl.SSLCertVerificationError, match="expired"):
             client.starttls(context=certificate.client_context())
         client.close()
@@ -194,7 +196,7 @@ def test_proxy_passes_delays_and_cuts(line: Proxy) -> None:
     line.delay(0.05)
     assert _greeting(line).startswith(b"220 ")
     line.cut_after(3)
-    with socket.create_connection((line.host, line.port), timeout=5) as sock:
+    with socket.create_connection((line.host, line.port), timeout=60) as sock:
         assert sock.recv(1000) == b"220"
         assert sock.recv(1000) == b""
     assert line.connections == 3
@@ -210,7 +212,7 @@ def test_proxy_swallows(line: Proxy, silence: Callable[[Proxy], None]) -> None:
 
 
 def test_proxy_refuses_and_cuts_what_is_open(line: Proxy) -> None:
-    with socket.create_connection((line.host, line.port), timeout=5) as sock:
+    with socket.create_connection((line.host, line.port), timeout=60) as sock:
         assert sock.recv(4) == b"220 "
         line.cut()
         while sock.recv(1000):

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from flask import Flask
@@ -24,9 +25,10 @@ from tests.conftest import missing
 from tests.connectors.email.mailbox import mail
 from tests.servers import Missing
 from tests.servers.dovecot import Dovecot
+from tests.servers.machine import PATIENCE_S
 from tests.servers.proxy import Proxy
 
-pytestmark = pytest.mark.dovecot
+pytestmark = [pytest.mark.dovecot, pytest.mark.processes]
 SUPPORT, SALES = "support@example.com", "sales@example.com"
 
 
@@ -42,7 +44,7 @@ def server() -> Iterator[Dovecot]:
 @pytest.fixture
 def dovecot(server: Dovecot, request: pytest.FixtureRequest) -> Dovecot:
     """The same server with mailboxes of one's own."""
-    server.user = f"{request.node.name.partition('[')[0][-40:]}-{id(request)}@example.com"
+    server.user = f"{request.node.name.partition('[')[0][-40:]}-{uuid4().hex[:12]}@example.com"
     return server
 
 
@@ -146,11 +148,11 @@ def test_a_hanging_server_holds_up_no_other_mailbox(app: Flask, dovecot, mailbox
             for door in doors:
                 door.stop.set()
             for door in doors:
-                door.join(20)
+                door.join(60)
                 assert not door.is_alive()
 
 
-def wait_for(found: Callable[[], bool], timeout_s: float = 30) -> None:
+def wait_for(found: Callable[[], bool], timeout_s: float = PATIENCE_S) -> None:
     deadline = time.monotonic() + timeout_s
     while not found():
         assert time.monotonic() < deadline
@@ -176,7 +178,7 @@ def test_a_wrong_password_is_told_at_once_and_not_tried_again_and_again(app: Fla
                 time.sleep(0.2)
         finally:
             door.stop.set()
-            door.join(20)
+            door.join(60)
     told = db.session.get_one(Channel, channel.id).last_error
     assert "refused the login" in told and "canary" not in told
 

@@ -16,6 +16,8 @@ from helpdesk.models import Customer, EventRow, Identity, Merge, Message, Ticket
 from helpdesk.services import merging, search
 from helpdesk.unit_of_work import unit_of_work
 
+pytestmark = pytest.mark.processes
+
 PHONE = Address("phone", "+84912345678", name="Chị Lan")
 CHAT = Address("widget", "v:lan", name="Lan Nguyen")
 

@@ -20,6 +20,8 @@ from helpdesk.services import channels, intake, notice_choices, notices, people,
 from helpdesk.unit_of_work import unit_of_work
 from tests.servers.telegram import TOKEN, FakeTelegram
 
+pytestmark = pytest.mark.processes
+
 CODE = r'value="(hd-[a-z2-7]{4}-[a-z2-7]{4})"'
 LINH_CHAT, MINH_CHAT = 9101, 9202
 

@@ -28,6 +28,8 @@ from helpdesk.services import settings as desk_settings
 from helpdesk.services.replies import Written
 from helpdesk.unit_of_work import unit_of_work
 
+pytestmark = pytest.mark.processes
+
 LAN = Address("widget", "v-lan", name="Nguyễn Lan Anh")
 EVERYTHING = {kind: list(notice_choices.WAYS) for kind in notice_choices.KINDS}
 
@@ -331,7 +333,7 @@ def push_service() -> Iterator[PushService]:
     yield service
     service.server.shutdown()
     service.server.server_close()
-    thread.join(5)
+    thread.join(60)
 
 
 class Browser:

@@ -20,6 +20,8 @@ from helpdesk.services import channels
 from helpdesk.unit_of_work import unit_of_work
 from tests.servers.smtp_sink import SmtpSink
 
+pytestmark = pytest.mark.processes
+
 CANARY = "s3cret-canary"
 EMAIL = {
     "name": "Support mailbox", "s.address": "help@doigio.example", "s.smtp_host": "127.0.0.1", "s.smtp_port": "2525",

@@ -16,6 +16,8 @@ from helpdesk.models import Channel
 from tests.servers.dns import NameServer
 from tests.servers.smtp_sink import SmtpSink
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def admin(make: Any) -> Any:

@@ -13,6 +13,8 @@ from helpdesk.services import settings as desk_settings
 from helpdesk.unit_of_work import unit_of_work
 from tests.servers.receiver import Receiver
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def failed(make: Any) -> tuple[int, int]:

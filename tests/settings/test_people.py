@@ -16,6 +16,8 @@ from helpdesk.models import Agent, ApiToken, EventRow, Team, TeamMember
 from helpdesk.services import people, sessions, teams, tokens
 from helpdesk.unit_of_work import unit_of_work
 
+pytestmark = pytest.mark.processes
+
 PERSON = {"name": "Trần Linh", "email": "linh@doigio.example", "role": "agent", "locale": "vi"}
 
 

@@ -21,6 +21,8 @@ from helpdesk.services.replies import Written
 from helpdesk.unit_of_work import unit_of_work
 from tests.servers.receiver import Receiver
 
+pytestmark = pytest.mark.processes
+
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 TOKEN = "a-long-random-token"
 

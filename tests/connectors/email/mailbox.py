@@ -11,6 +11,7 @@ from typing import Any
 
 from connectors.contract import Batch, ChannelConfig, Raw
 from connectors.email.connector import Email
+from tests.servers.machine import PATIENCE_S
 
 LOCAL = (ipaddress.ip_network("127.0.0.0/8"),)
 ADDRESS = "support@example.com"
@@ -68,7 +69,7 @@ class Listener:
             self.signs += 1
             self._changed.notify_all()
 
-    def wait(self, count: int, timeout_s: float = 20) -> list[Raw]:
+    def wait(self, count: int, timeout_s: float = PATIENCE_S) -> list[Raw]:
         with self._changed:
             done = self._changed.wait_for(lambda: len(self.raws) >= count or self.error is not None, timeout_s)
         if self.error is not None:
@@ -79,9 +80,15 @@ class Listener:
     def settled(self) -> None:
         """Wait until the folder was opened: the first sign of life."""
         with self._changed:
-            assert self._changed.wait_for(lambda: self.signs > 0 or self.error is not None, 20)
+            assert self._changed.wait_for(lambda: self.signs > 0 or self.error is not None, PATIENCE_S)
         if self.error is not None:
             raise self.error
+
+    def looked(self) -> None:
+        """Wait until it has looked for new mail once more: between two signs of life from now on."""
+        with self._changed:
+            wanted = self.signs + 2
+            assert self._changed.wait_for(lambda: self.signs >= wanted, PATIENCE_S)
 
     def unique(self) -> set[str]:
         return {raw.external_id for raw in self.raws}
@@ -96,5 +103,5 @@ def listening(email: Email, cursor: Mapping[str, Any] | None = None) -> Iterator
     finally:
         listener.stop.set()
         began = time.monotonic()
-        listener._thread.join(15)
+        listener._thread.join(PATIENCE_S)
         assert not listener._thread.is_alive(), f"still listening {time.monotonic() - began:.0f} s after the stop"

@@ -14,7 +14,7 @@ from connectors.email import folders, pinned
 from tests.connectors.email.mailbox import listening, mail, mailbox
 from tests.servers.dovecot import Dovecot
 
-pytestmark = pytest.mark.dovecot
+pytestmark = [pytest.mark.dovecot, pytest.mark.processes]
 FOLDER = "Đã nhận"
 ENCODED = imap_utf7.encode(FOLDER).decode()
 

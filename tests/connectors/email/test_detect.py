@@ -14,6 +14,8 @@ from tests.servers.dns import NameServer
 from tests.servers.dovecot import Dovecot
 from tests.servers.smtp_sink import SmtpSink
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture(autouse=True)
 def calm(monkeypatch: pytest.MonkeyPatch) -> None:

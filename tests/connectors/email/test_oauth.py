@@ -21,6 +21,8 @@ from tests.servers.dovecot import Dovecot
 from tests.servers.oauth import AuthServer
 from tests.servers.smtp_sink import SmtpSink
 
+pytestmark = pytest.mark.processes
+
 VERIFIER = "a-verifier-of-forty-three-characters-or-more-0123"
 BACK = "https://desk.example/settings/channels/consent"
 
@@ -155,7 +157,7 @@ def test_eight_at_once_renew_once_and_the_new_refresh_token_is_kept(auth: AuthSe
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     assert len(tokens) == 8 and len(set(tokens)) == 1
     assert [q["grant_type"] for q in auth.questions].count("refresh_token") == 1
     assert auth.refresh and auth.refresh != first

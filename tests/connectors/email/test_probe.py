@@ -12,7 +12,7 @@ from tests.connectors.email.mailbox import ADDRESS, config
 from tests.servers.dovecot import Dovecot
 from tests.servers.smtp_sink import SmtpSink
 
-pytestmark = pytest.mark.dovecot
+pytestmark = [pytest.mark.dovecot, pytest.mark.processes]
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from typing import Any
 
 import pytest
@@ -23,6 +22,8 @@ from connectors.email.parse import parse_mail
 from tests.connectors.email.mailbox import ADDRESS, config
 from tests.servers.proxy import Proxy
 from tests.servers.smtp_sink import SmtpSink
+
+pytestmark = pytest.mark.processes
 
 LAN = Address("email", "lan@customer.example", name="Lan Trần")
 
@@ -190,11 +191,9 @@ def test_a_lost_answer_after_the_mail_is_unknown(sink: SmtpSink):
 
 def test_an_answer_that_never_comes_is_unknown_in_time(sink: SmtpSink, monkeypatch):
     monkeypatch.setattr(send, "DATA_TIMEOUT_S", 1.0)
-    sink.delay_s = 4
-    began = time.monotonic()
+    sink.delay_s = 600
     with pytest.raises(OutcomeUnknown):
         channel(sink.port).send(outbound())
-    assert time.monotonic() - began < 4
 
 
 def test_a_line_cut_before_the_end_is_temporary(sink: SmtpSink):

@@ -10,7 +10,7 @@ from connectors.email.connector import Email
 from tests.connectors.email.mailbox import ADDRESS, config, listening, mail, mailbox
 from tests.servers.dovecot import Dovecot
 
-pytestmark = pytest.mark.dovecot
+pytestmark = [pytest.mark.dovecot, pytest.mark.processes]
 
 
 def answer(number: int, text: str = "On its way.", extra: str = "") -> bytes:

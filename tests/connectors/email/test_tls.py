@@ -27,6 +27,8 @@ from tests.servers.certificates import make_certificate
 from tests.servers.dovecot import Dovecot
 from tests.servers.machine import free_port
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -19,6 +19,8 @@ from connectors.email.parse import parse_mail
 from tests.connectors.email.test_send import channel, outbound
 from tests.servers.smtp_sink import SmtpSink
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:

@@ -32,6 +32,8 @@ from connectors.meta.door import signature
 from tests.connectors.kits import LOOPBACK
 from tests.servers.graph import IG_PERSON, INSTAGRAM, PAGE, PERSON, VERIFY, FakeGraph, signed
 
+pytestmark = pytest.mark.processes
+
 LAN = Address("messenger", PERSON, PAGE)
 MESSAGES = f"/v25.0/{PAGE}/messages"
 NOW = datetime.now(UTC)

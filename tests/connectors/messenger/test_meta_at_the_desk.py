@@ -18,6 +18,8 @@ from helpdesk.services import replies
 from helpdesk.unit_of_work import unit_of_work
 from tests.servers.graph import PAGE, PERSON, FakeGraph, signed
 
+pytestmark = pytest.mark.processes
+
 EXAMPLES = Path(connectors.__file__).parent
 
 

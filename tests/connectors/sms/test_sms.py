@@ -23,6 +23,8 @@ from helpdesk.unit_of_work import unit_of_work
 from tests.connectors.kits import LOOPBACK, twilio_signature
 from tests.servers.receiver import Receiver
 
+pytestmark = pytest.mark.processes
+
 FORM = {
     "MessageSid": "SM00000000000000000000000000000001", "AccountSid": "AC00000000000000000000000000000001",
     "From": "+84901234567", "To": "+18005550123", "Body": "Xin chào", "NumMedia": "0",

@@ -13,6 +13,8 @@ from connectors.telegram.connector import Telegram
 from tests.connectors.kits import telegram_config
 from tests.servers.telegram import FakeTelegram
 
+pytestmark = pytest.mark.processes
+
 MESSAGE = Outbound(1, (Address("telegram", "5201001", "7100000042"),), "qua proxy")
 
 
@@ -49,7 +51,7 @@ def proxy():
         yield fake, server.server_port, handler.asked
         server.shutdown()
         server.server_close()
-        thread.join(5)
+        thread.join(60)
 
 
 def test_the_proxy_resolves_the_name(proxy):

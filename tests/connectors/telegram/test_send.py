@@ -24,6 +24,8 @@ from connectors.telegram.connector import Telegram
 from tests.connectors.kits import CANARY, telegram_config
 from tests.servers.telegram import FakeTelegram
 
+pytestmark = pytest.mark.processes
+
 LAN = Address("telegram", "5201001", "7100000042", "Lan")
 
 

@@ -15,6 +15,8 @@ from helpdesk.services import replies
 from helpdesk.unit_of_work import unit_of_work
 from tests.servers.telegram import TOKEN, FakeTelegram
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def bot_api():
@@ -46,7 +48,7 @@ class Desk:
                 time.sleep(0.02)
         finally:
             door.stop.set()
-            door.join(5)
+            door.join(60)
         assert not door.is_alive()
         assert self.count(Inbound) == stored
         self.drain("arrivals")
@@ -119,7 +121,7 @@ def test_of_two_listeners_one_asks_and_the_other_waits_for_it_to_end(desk, bot_a
             door.stop.set()
         for door in (first, second):
             if door.ident is not None:
-                door.join(15)
+                door.join(60)
     assert not first.is_alive() and not second.is_alive()
     assert desk.count(Inbound) == 1
 

@@ -33,6 +33,8 @@ from connectors.contract import (
 from tests.connectors.kits import LOOPBACK
 from tests.servers.graph import NUMBER, FakeGraph, signed
 
+pytestmark = pytest.mark.processes
+
 USER = "VN.13491208655302741918"
 LAN = Address("whatsapp", USER, NUMBER)
 MESSAGES = f"/v25.0/{NUMBER}/messages"

@@ -33,6 +33,8 @@ from connectors.zalo.api import access_token
 from tests.connectors.kits import LOOPBACK
 from tests.servers.zalo import OA_ID, USER, FakeZalo, event, signed
 
+pytestmark = pytest.mark.processes
+
 EXAMPLES = Path(connectors.__file__).parent / "zalo" / "examples"
 LAN = Address("zalo", USER, OA_ID)
 CS = "/v3.0/oa/message/cs"

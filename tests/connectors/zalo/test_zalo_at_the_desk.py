@@ -19,6 +19,8 @@ from helpdesk.unit_of_work import unit_of_work
 from tests.servers.zalo import FakeZalo, event, signed
 from workers.chores import CHORES
 
+pytestmark = pytest.mark.processes
+
 NOW_MS = int(datetime.now(UTC).timestamp() * 1000)
 
 
