@@ -6,7 +6,8 @@ MAKEFLAGS += --no-print-directory
 
 PORT ?= 8000
 ARGS ?=
-JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+# One more than there are processors: tests with browsers and processes wait half of their time.
+JOBS ?= $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) + 1 )))
 VENV := .venv
 BIN := $(VENV)/bin
 DONE := $(VENV)/.done

@@ -82,16 +82,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def _not_here(item: pytest.Item) -> bool:
     """On PostgreSQL run only what touches the database: the rest, the same on any, has run on SQLite already.
 
-    A test marked `only` (it reads one engine's plan, say) is no test on the other engine; one of how pages look
-    (axe, widths) says nothing new there.
+    A test marked `only` (it reads one engine's plan, say) is no test on the other engine. Pages in a browser and real
+    mailboxes ask the database nothing that tests of services and screens do not ask, too: of these only what is marked
+    `database` runs on both, the whole way of a message through all processes (test_journey.py) before all.
     """
     here = "postgresql" if POSTGRESQL else "sqlite"
     if any(mark.args != (here,) for mark in item.iter_markers("only")):
         return True
-    if POSTGRESQL and item.get_closest_marker("looks"):
-        return True
+    if not POSTGRESQL or item.get_closest_marker("database"):
+        return False
     touches = {"template", "postgres_server"} & set(getattr(item, "fixturenames", ()))
-    return POSTGRESQL and not touches and item.get_closest_marker("database") is None
+    return not touches or any(item.get_closest_marker(mark) for mark in ("browser", "dovecot"))
 
 
 def _rank(item: pytest.Item) -> int:

@@ -28,7 +28,7 @@ from tests.servers.dovecot import Dovecot
 from tests.servers.machine import PATIENCE_S
 from tests.servers.proxy import Proxy
 
-pytestmark = [pytest.mark.dovecot, pytest.mark.processes]
+pytestmark = [pytest.mark.database, pytest.mark.dovecot, pytest.mark.processes]
 SUPPORT, SALES = "support@example.com", "sales@example.com"
 
 
