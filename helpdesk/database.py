@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import CursorResult, Engine, Executable, create_engine, event
+from sqlalchemy.orm import Session, SessionTransaction, object_session
 
 from helpdesk.config import Settings
 from helpdesk.folding import terms
@@ -24,7 +25,10 @@ KEPT_OPEN = 4
 CACHE_KB = 8000
 
 
+KEPT = "kept"
+
 Found = CursorResult[*tuple[Any, ...]]
+Answer = TypeVar("Answer")
 
 
 def rows(session: Any, statement: Executable, **values: Any) -> Found:
@@ -36,6 +40,35 @@ def rows(session: Any, statement: Executable, **values: Any) -> Found:
     if session.autoflush:
         session.flush()
     return session.connection().execute(statement, values)  # type: ignore[no-any-return]
+
+
+def kept(session: Session, key: object, ask: Callable[[], Answer]) -> Answer:
+    """What one transaction asks again and again, asked once: the answer is forgotten when the transaction ends, and when
+    a row it may come from is written (`keeps`)."""
+    if session.autoflush:
+        session.flush()
+    known: dict[object, Answer] = session.info.setdefault(KEPT, {})
+    if key not in known:
+        known[key] = ask()
+    return known[key]
+
+
+def keeps(model: type[Any]) -> None:
+    """Answers of `kept` come from these rows: a change of one makes its session ask again."""
+    for what in ("after_insert", "after_update", "after_delete"):
+        event.listen(model, what, _written)
+
+
+def _written(_mapper: Any, _connection: Any, row: object) -> None:
+    session = object_session(row)
+    if session is not None:
+        session.info.pop(KEPT, None)
+
+
+@event.listens_for(Session, "after_transaction_end")
+def _forget(session: Session, transaction: SessionTransaction) -> None:
+    if transaction.parent is None or transaction.nested:  # not the end of a mere flush
+        session.info.pop(KEPT, None)
 
 
 def engine_options(settings: Settings) -> dict[str, Any]:

@@ -324,11 +324,11 @@ def unit_of_work(actor: str = "system", *, lasting: bool = True) -> Iterator[Uni
 
 def _tell(work: UnitOfWork, bells: list[realtime.Doorbell]) -> None:
     db.session.rollback()  # end the reader's snapshot, so that what follows in this request sees the commit
+    for act in work.after:  # the customer's page first: it is one, the desk's are many
+        act()
     realtime.ring(bells)
     for drain in dict.fromkeys(row["drain"] for row in work.outbox if row["run_at"] <= work.now):
         wakeups.wake(drain)
-    for act in work.after:
-        act()
 
 
 def _passing(error: OperationalError) -> bool:

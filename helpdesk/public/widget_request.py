@@ -8,6 +8,7 @@ from typing import Any
 from flask import current_app, request
 from flask_babel import gettext as _
 from flask_limiter.util import get_remote_address
+from sqlalchemy import bindparam, select
 from werkzeug.exceptions import BadRequest
 
 from connectors.widget.connector import Widget
@@ -107,7 +108,14 @@ def about_of(body: Mapping[str, Any]) -> About:
 
 def here(work: UnitOfWork, channel: Channel, visitor: VisitorSession) -> tuple[Channel, VisitorSession]:
     """The same two rows in the writing session."""
-    found = work.session.get_one(VisitorSession, visitor.id)
+    there, found = work.session.execute(_BOTH, {"channel": channel.id, "visitor": visitor.id}).one()
     if found.ended_at is not None:
         raise Unauthenticated(_("This chat's session ended; start again."))
-    return work.session.get_one(Channel, channel.id), found
+    return there, found
+
+
+_BOTH = (
+    select(Channel, VisitorSession)
+    .join(VisitorSession, VisitorSession.channel_id == Channel.id)
+    .where(Channel.id == bindparam("channel"), VisitorSession.id == bindparam("visitor"))
+)

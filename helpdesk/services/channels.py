@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, object_session
 from connectors import registry
 from connectors.contract import ChannelConfig, Connector, Setting
 from helpdesk.config import Settings
-from helpdesk.database import rows
+from helpdesk.database import keeps, kept, rows
 from helpdesk.errors import Invalid, NotFound
 from helpdesk.events import ChannelChanged
 from helpdesk.models import Channel
@@ -166,8 +166,11 @@ def config_of(channel: Channel, session: Session | None = None) -> ChannelConfig
 
 
 def connector_of(channel: Channel, session: Session | None = None) -> Connector:
-    """A connector for the channel as it is configured now."""
-    return registry.build(channel.kind, config_of(channel, session))
+    """A connector for the channel as it is configured now; made once a transaction."""
+    session = session or object_session(channel)
+    if session is None or object_session(channel) is None:
+        return registry.build(channel.kind, config_of(channel, session))
+    return kept(session, (Channel, channel.id), lambda: registry.build(channel.kind, config_of(channel, session)))
 
 
 def trial(session: Session, kind: str, values: Mapping[str, Any], channel: Channel | None = None) -> Connector:
@@ -183,10 +186,15 @@ def trial(session: Session, kind: str, values: Mapping[str, Any], channel: Chann
 
 def own_addresses(session: Session) -> frozenset[str]:
     """Addresses the desk itself writes from, lower case."""
-    found = rows(session, _SETTINGS).scalars()
-    return frozenset(str(s["address"]).strip().lower() for s in found if s.get("address"))
+
+    def ask() -> frozenset[str]:
+        found = rows(session, _SETTINGS).scalars()
+        return frozenset(str(s["address"]).strip().lower() for s in found if s.get("address"))
+
+    return kept(session, own_addresses, ask)
 
 
+keeps(Channel)
 _SETTINGS = select(Channel.settings).where(Channel.archived_at.is_(None))
 _BY_KEY = select(Channel).where(Channel.key == bindparam("key"), Channel.archived_at.is_(None))
 

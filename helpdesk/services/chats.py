@@ -41,11 +41,10 @@ def say(
     """
     _check(connector, words)
     external_id = _external_id(visitor, words.client_msg_id)
-    known = _known(work, channel, external_id)
-    if known is not None:
-        if known.text != clean(words.text):
-            raise Invalid(fields={"client_msg_id": _("This id was used for another message.")})
-        return known, False
+    if words.attachments:  # those of a message that is here already are nobody's to send any more
+        known = _known(work, channel, external_id)
+        if known is not None:
+            return _same(known, words), False
     known_before = _claims(visitor) if visitor.identity_id is not None else {}
     visitors.describe(work, visitor, about)
     uploads = _uploads(work, visitor, words.attachments)
@@ -54,12 +53,21 @@ def say(
         channel.last_success_at = work.now
     outcome = intake.receive(work, channel, inbound, connector=connector)
     message = work.session.get_one(Message, outcome.message_id)
+    if outcome.kind == "duplicate":
+        return _same(message, words), False
     for upload in uploads:
         work.session.delete(upload)
     visitor.identity_id = message.identity_id
     if message.customer_id is not None:
         visitors.remember(work, visitor, work.session.get_one(Customer, message.customer_id))
-    return message, outcome.kind != "duplicate"
+    return message, True
+
+
+def _same(known: Message, words: Words) -> Message:
+    """The message an id was used for. Raises Invalid when it said something else."""
+    if known.text != clean(words.text):
+        raise Invalid(fields={"client_msg_id": _("This id was used for another message.")})
+    return known
 
 
 def _check(connector: Widget, words: Words) -> None:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 from sqlalchemy.orm.attributes import set_committed_value
 
 from connectors.contract import Address, Connector
@@ -44,8 +44,12 @@ def find(session: Session, kind: str, scope: str, value: str) -> Identity | None
     return session.scalar(_ADDRESS, {"kind": kind, "scope": scope, "value": value})
 
 
-_ADDRESS = select(Identity).where(
-    Identity.kind == bindparam("kind"), Identity.scope == bindparam("scope"), Identity.value == bindparam("value")
+_ADDRESS = (
+    select(Identity)
+    .where(
+        Identity.kind == bindparam("kind"), Identity.scope == bindparam("scope"), Identity.value == bindparam("value")
+    )
+    .options(joinedload(Identity.customer, innerjoin=True))
 )
 _REACH = select(Reach).where(Reach.identity_id == bindparam("identity"), Reach.channel_id == bindparam("channel"))
 

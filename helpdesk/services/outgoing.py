@@ -55,7 +55,7 @@ def make(
     host = channels.connector_of(channel, work.session).message_host
     if host:
         message.rfc822_id = message_id(current_app.extensions["keyring"], ticket.id, message.id, host)
-    search.index_message(work.session, message)
+    search.index_message(work.session, message, new=True)
     return message
 
 

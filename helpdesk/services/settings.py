@@ -7,10 +7,10 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from flask_babel import gettext
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from helpdesk.database import rows
+from helpdesk.database import keeps, kept, rows
 from helpdesk.errors import Invalid
 from helpdesk.events import SettingChanged
 from helpdesk.models import Setting
@@ -74,20 +74,24 @@ DECLARED: dict[str, Declared] = {
 }
 
 
-_VALUES = select(Setting.key, Setting.value).where(Setting.key.in_(bindparam("keys", expanding=True)))
+_VALUES = select(Setting.key, Setting.value)
+keeps(Setting)
 
 
 def get(session: Session, key: str) -> Any:
     """The value, or the declared default. KeyError for a key nobody declared."""
-    declared = DECLARED[key]
-    row = rows(session, _VALUES, keys=[key]).first()
-    return declared.default if row is None else row.value
+    return _stored(session).get(key, DECLARED[key].default)
 
 
 def many(session: Session, *keys: str) -> dict[str, Any]:
-    """Several values in one query."""
-    stored: dict[str, Any] = {row.key: row.value for row in rows(session, _VALUES, keys=keys)}
+    """Several values."""
+    stored = _stored(session)
     return {key: stored.get(key, DECLARED[key].default) for key in keys}
+
+
+def _stored(session: Session) -> dict[str, Any]:
+    """All that is set: few rows, read once a transaction."""
+    return kept(session, Setting, lambda: {row.key: row.value for row in rows(session, _VALUES)})
 
 
 def put(work: UnitOfWork, key: str, value: Any) -> Any:

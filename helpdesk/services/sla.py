@@ -63,9 +63,10 @@ def on_sent(work: UnitOfWork, event: ReplySent) -> None:
 
 def on_status(work: UnitOfWork, event: StatusChanged) -> None:
     ticket = _ticket(work, event.ticket_id)
-    for clock in clocks_of(work.session, ticket.id):
+    clocks = clocks_of(work.session, ticket.id)
+    for clock in clocks:
         sla_clocks.follow_status(work, ticket, clock, event.old, event.new)
-    refresh(work, ticket)
+    refresh(work, ticket, clocks)
 
 
 def on_moved(work: UnitOfWork, event: TicketMoved) -> None:
@@ -110,10 +111,11 @@ def responded(work: UnitOfWork, ticket: Ticket) -> None:
     """A person answered: the response clocks stop."""
     if ticket.first_response_at is None:
         ticket.first_response_at = work.now
-    for clock in clocks_of(work.session, ticket.id):
+    clocks = clocks_of(work.session, ticket.id)
+    for clock in clocks:
         if sla_clocks.waiting(clock):
             sla_clocks.stop(work, ticket, clock)
-    refresh(work, ticket)
+    refresh(work, ticket, clocks)
 
 
 def unanswered(work: UnitOfWork, ticket: Ticket, at: datetime) -> None:
