@@ -35,8 +35,9 @@ export function purgedTabler(texts) {
 }
 
 // A rule like `.steps:not(:has(> .step-item)) > :last-child` makes the browser look at every element of the page again
-// whenever a node comes or goes anywhere, and we have none of the parts such rules are for.
-const withoutHas = (css) => css.replace(/[^{}]*:has\([^{}]*\{[^{}]*\}/g, '');
+// whenever a node comes or goes anywhere, and we have none of the parts such rules are for. `legend + *` does the same to
+// all that hangs below the node's parent: a neighbour of anything, when it comes, may be its right side.
+const withoutHas = (css) => css.replace(/[^{}]*:has\([^{}]*\{[^{}]*\}/g, '').replaceAll('legend+*{', 'fieldset>:not(legend){');
 
 async function purge(css, texts) {
   const words = new Set(texts.flatMap((text) => text.match(WORD) ?? []));

@@ -5,7 +5,13 @@ const CACHE = `hd-${version}`;
 
 self.addEventListener('install', (event) => {
   event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll([offline, ...files])).then(() => self.skipWaiting()));
+  event.waitUntil(past(event));
 });
+
+/** What the page's scripts ask for need not wait until this worker is awake, where the browser can be told so. */
+async function past(event) {
+  await event.addRoutes?.({ condition: { requestDestination: '' }, source: 'network' }).catch(() => {});
+}
 
 self.addEventListener('activate', (event) => {
   const old = caches.keys().then((names) => Promise.all(names.filter((name) => name.startsWith('hd-') && name !== CACHE).map((name) => caches.delete(name))));
