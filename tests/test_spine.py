@@ -14,8 +14,8 @@ from sqlalchemy.exc import DBAPIError
 
 from helpdesk import events, realtime, wakeups
 from helpdesk.extensions import db
-from helpdesk.models import Counter, EventRow, OutboxRow, Setting
-from helpdesk.services import outbox
+from helpdesk.models import Channel, Counter, EventRow, OutboxRow, Setting
+from helpdesk.services import channels, outbox, settings
 from helpdesk.unit_of_work import savepoint, unit_of_work
 from workers import tasks
 
@@ -43,6 +43,34 @@ def test_a_savepoint_drops_its_part_only(app: Flask) -> None:
     assert [r.data["key"] for r in db.session.scalars(select(EventRow))] == ["kept"]
     assert db.session.scalars(select(OutboxRow)).all() == []
     assert db.session.get(Setting, "dropped") is None
+
+
+def test_what_one_transaction_asked_is_never_older_than_what_it_wrote(app: Flask) -> None:
+    with unit_of_work() as work:
+        assert settings.get(work.session, "brand.name") == "Helpdesk"
+        settings.put(work, "brand.name", "Sen")
+        assert settings.get(work.session, "brand.name") == "Sen"
+        with pytest.raises(ZeroDivisionError), savepoint(work):
+            settings.put(work, "brand.name", "Tre")
+            assert settings.get(work.session, "brand.name") == "Tre"
+            1 / 0  # noqa: B018
+        assert settings.get(work.session, "brand.name") == "Sen"
+    assert settings.get(db.session(), "brand.name") == "Sen"
+    with unit_of_work() as work:
+        settings.put(work, "brand.name", "Trúc")
+    assert settings.get(db.session(), "brand.name") == "Trúc"
+
+
+def test_a_connector_is_made_once_a_transaction_and_anew_after_a_change(app: Flask, make: Any) -> None:
+    channel_id = make.channel("widget").id
+    with unit_of_work() as work:
+        channel = work.session.get_one(Channel, channel_id)
+        first = channels.connector_of(channel)
+        assert channels.connector_of(channel) is first
+        channels.update(work, channel, {"hotline": "1900 1234"})
+        assert channels.connector_of(channel).config.get("hotline") == "1900 1234"
+        settings.put(work, "public_url", "https://desk.example")
+        assert channels.connector_of(channel).config.public_url == "https://desk.example"
 
 
 def test_units_of_work_do_not_nest(app: Flask) -> None:

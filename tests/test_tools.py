@@ -123,6 +123,13 @@ def test_no_foreign_rule_looks_at_the_whole_page_when_a_node_comes(manifest: dic
     assert rules and [rule for rule in rules if ".hd-" not in rule and "[data-" not in rule] == []
 
 
+def test_no_rule_is_about_whatever_stands_after_anything(manifest: dict[str, str]) -> None:
+    """`legend + *` makes the browser look at all below a node's parent whenever the node comes or goes."""
+    rules = re.findall(r"[^{}]+(?=\{)", (assets.DIST / manifest["app.css"]).read_text())
+    wide = [rule for rule in rules if re.search(r"(^|[\s,>+~])(\*|[a-z][a-z0-9]*)[+~]\*", rule)]
+    assert wide == []
+
+
 def test_icons_are_found_however_they_are_named() -> None:
     node = assets.node_on_path() or assets.node_in_environment()
     assert node is not None
