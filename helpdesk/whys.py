@@ -46,6 +46,7 @@ SENTENCES = (
     N_("The answer was not read in the chat."),
     N_("The visitor asked for answers by mail."),
     N_("The visitor asked for it in the chat."),
+    N_("The file could not be fetched."),
     N_("The customer ended the chat."),
     N_("It is the bounce of a message we sent."),
     N_("A bounce came back for it."),

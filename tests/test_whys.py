@@ -124,3 +124,20 @@ def test_the_words_of_a_server_stay_behind_ours(app: Flask) -> None:
         assert told == "Máy chủ thư từ chối người nhận: 550 5.1.1 <a@b.example>: User unknown"
         assert why("mx.shop.example:993 did not answer in time.") == "mx.shop.example:993 không trả lời kịp."
         assert why("mx.shop.example has the address 10.0.0.7.") == "mx.shop.example có địa chỉ 10.0.0.7."
+
+
+@pytest.mark.parametrize(
+    ("odd", "words"),
+    [
+        ("charset: X-UNKNOWN declared, guessed", "bảng mã: ghi là X-UNKNOWN, đã đoán lại"),
+        ("charset: iso-8859-1 declared, utf-8 found", "bảng mã: ghi là iso-8859-1, thực ra là utf-8"),
+        ("structure: nested too deep, kept as a file", "cấu trúc: lồng quá sâu, giữ lại thành một tệp"),
+        (
+            "file a b.txt not imported: more than 200 files in one message",
+            "tệp a b.txt không nhập được: hơn 200 tệp trong một thư",
+        ),
+    ],
+)
+def test_what_was_odd_about_a_mail_is_said_in_vietnamese(odd: str, words: str, app: Flask) -> None:
+    with app.test_request_context(), force_locale("vi"):
+        assert why(odd) == words

@@ -4,8 +4,37 @@ from __future__ import annotations
 
 from connectors.network import SENTENCES as NETWORK
 
+# What was odd about a mail, and why a file of it was not imported.
+DEFECTS = (
+    "structure: nested too deep, kept as a file",
+    "structure: too many parts, the rest is kept as a file",
+    "structure: too many parts, the last one holds the rest",
+    "structure: boundary wrong",
+    "structure: boundary missing",
+    "structure: closing boundary missing",
+    "headers: too large, cut",
+    "headers: no blank line before the body",
+    "headers: a line that is no header",
+    "headers: no sender",
+    "headers: no From address",
+    "headers: date unreadable",
+    "html: too large, shown as text; the original is kept",
+    "html: nested too deep, shown as text; the original is kept",
+    "text: too long, cut; the original is kept",
+    "tnef: nothing readable in it",
+    "charset: invalid bytes in %(charset)s",
+    "charset: %(charset)s declared, guessed",
+    "charset: %(charset)s declared, %(found)s found",
+    "file %(name)s not imported:",
+    "parser: only the headers were read",
+    "more than %(count)s files in one message",
+    "larger than %(size)s MB",
+    "all files together are larger than %(size)s MB",
+)
+
 SENTENCES = (
     *NETWORK,
+    *DEFECTS,
     "No %(kind)s server is set for this channel.",
     "%(kind)s_security must be tls, starttls or none.",
     "The certificate of %(server)s is not valid: %(words)s.",
