@@ -24,6 +24,7 @@ from helpdesk.models import Channel, Customer, FollowUpTask, Identity, Organizat
 from helpdesk.models.ticket import UNSOLVED
 from helpdesk.services import channels, customers, merging, preferred, surveys
 from helpdesk.unit_of_work import unit_of_work
+from helpdesk.whys import why
 
 TICKETS = 12
 
@@ -153,7 +154,7 @@ def _trouble(reach: Reach) -> tuple[str, str]:
     }
     said, tone = words[reach.state]
     known = reach.reason in ("", reach.state)
-    return said if known else f"{said}: {reach.reason}", tone
+    return said if known else f"{said}: {why(reach.reason)}", tone
 
 
 def kind_of(identity_kind: str) -> str:

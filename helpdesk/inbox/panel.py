@@ -18,6 +18,7 @@ from helpdesk.inbox.tickets import name_of, url_where_there
 from helpdesk.models import Channel, Customer, Identity, Reach, Response, Tag, Ticket, TicketTag
 from helpdesk.services import preferred, start_links
 from helpdesk.services.start_links import StartLink
+from helpdesk.whys import why
 
 
 @dataclass
@@ -180,4 +181,4 @@ def _kind_of(identity_kind: str) -> str:
 def reach_words(reason: str) -> str:
     """A reason as stored, in the viewer's words where we know it."""
     words = {"bounced_hard": gettext("the address does not exist any more"), "blocked": gettext("they blocked us")}
-    return words.get(reason, reason)
+    return words.get(reason) or why(reason)

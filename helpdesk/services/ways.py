@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -63,8 +64,10 @@ def of_customer(session: Session, customer_id: int) -> list[Option]:
         (r.identity_id, r.channel_id): r
         for r in session.scalars(select(Reach).where(Reach.identity_id.in_([i.id for i in people])))
     }
+    every = channels.every(session)
+    gone = _gone(every, reaches)
     found = []
-    for channel in channels.every(session):
+    for channel in every:
         connector = registry.kind(channel.kind)
         if not issubclass(connector, Sends) and not getattr(connector, "in_place", False):
             continue
@@ -74,8 +77,24 @@ def of_customer(session: Session, customer_id: int) -> list[Option]:
         built = channels.connector_of(channel, session)
         for identity in mine:
             if identity.scope in ("", built.identity_scope):
-                found.append(_option(session, channel, built, identity, reaches.get((identity.id, channel.id))))
+                reach = reaches.get((identity.id, channel.id))
+                dead = gone.get((identity.id, channel.kind))
+                if dead is not None and not (
+                    reach and reach.last_inbound_at and reach.last_inbound_at > dead.changed_at
+                ):
+                    reach = dead
+                found.append(_option(session, channel, built, identity, reach))
     return found
+
+
+def _gone(every: Sequence[Channel], reaches: Mapping[tuple[int, int], Reach]) -> dict[tuple[int, str], Reach]:
+    """(identity, kind of channel) -> what says that the address does not exist: it exists for no other mailbox either."""
+    kinds = {channel.id: channel.kind for channel in every}
+    return {
+        (r.identity_id, kinds[r.channel_id]): r
+        for r in reaches.values()
+        if r.state == "bounced_hard" and r.channel_id in kinds
+    }
 
 
 def _option(

@@ -242,6 +242,20 @@ def test_a_bounce_marks_what_we_sent_and_opens_nothing(case: Any, text: str, sta
     assert db.session.scalar(select(func.count()).select_from(Message).where(Message.automatic)) == 0
 
 
+def test_an_address_that_is_gone_is_offered_by_no_other_mailbox(case: Any, make: Any) -> None:
+    other = make.channel("email", name="Other", config={"address": "other@shop.example", "smtp_host": "mail.shop.example"})
+    case.take(bounce(case, "user unknown", "5.1.1"))
+
+    def offered() -> dict[int, tuple[bool, str]]:
+        db.session.expire_all()
+        return {o.channel_id: (o.ok, o.reason) for o in replies.options(db.session(), case.ticket)}
+
+    assert {ok for ok, _ in offered().values()} == {False}
+    assert "5.1.1" in offered()[other.id][1]
+    case.take(mail("I am here", "Lan <lan@khach.example>", message_id="<back@khach.example>"))
+    assert {ok for ok, _ in offered().values()} == {True}  # they wrote: it does exist
+
+
 def test_a_bounce_of_nothing_of_ours_disables_nobody(case: Any) -> None:
     forged = bounce(case, "user unknown", "5.1.1").replace(
         case.ours.encode(), b"<hd.1.2.aaaaaaaaaaaaaaaa@shop.example>"

@@ -21,6 +21,7 @@ document.addEventListener('toggle', (event) => {
   closeMenus(menu);
   const lazy = $('[data-lazy]', menu);
   if (lazy) fill(lazy);
+  $('.hd-menu', menu)?.scrollIntoView({ block: 'nearest' }); // below the last message there is no room
 }, true);
 
 async function fill(box) {
