@@ -243,7 +243,9 @@ def test_a_bounce_marks_what_we_sent_and_opens_nothing(case: Any, text: str, sta
 
 
 def test_an_address_that_is_gone_is_offered_by_no_other_mailbox(case: Any, make: Any) -> None:
-    other = make.channel("email", name="Other", config={"address": "other@shop.example", "smtp_host": "mail.shop.example"})
+    other = make.channel(
+        "email", name="Other", config={"address": "other@shop.example", "smtp_host": "mail.shop.example"}
+    )
     case.take(bounce(case, "user unknown", "5.1.1"))
 
     def offered() -> dict[int, tuple[bool, str]]:
