@@ -38,6 +38,8 @@ class Connector:
     copies: ClassVar[bool] = False
     # What to do at the provider, step by step; the settings page shows it beside the form.
     guide: ClassVar[tuple[str, ...]] = ()
+    # Is it so far tried only against a copy of the far side, made from its description? The guide says so.
+    untried: ClassVar[bool] = False
     # Whole sentences its errors consist of, so that they can be said in the reader's language.
     sentences: ClassVar[tuple[str, ...]] = ()
 
@@ -212,6 +214,16 @@ class Invites(Protocol):
 
     def invitation(self, token: str) -> str:
         """The link; empty where the account has none. `token`: 64 letters, digits and hyphens at most."""
+        ...
+
+
+@runtime_checkable
+class Opens(Protocol):
+    """A chat with the account can be opened by an address."""
+
+    def opening(self, words: str) -> str:
+        """The address; where the far side can do so, the words are brought along or stand there to be sent. Empty where the
+        account has none. `words`: letters, digits and hyphens."""
         ...
 
 

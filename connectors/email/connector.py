@@ -65,6 +65,14 @@ class Email(Connector):
         WRITING,
         "Direct delivery (SMTP or LMTP)",
     )  # groups that most leave alone
+    guide: ClassVar[tuple[str, ...]] = (
+        "Enter the address customers write to and press Find the servers: what is known of it is filled in.",
+        "Enter the mailbox's password. Gmail, Yahoo and iCloud want an app password, made in the account's security settings.",
+        "For Google Workspace or Microsoft 365 choose Sign in with instead and save: the redirect address to enter there is "
+        "shown. Then enter the client made there, save, and press Connect.",
+        "Choose what to import of the mail that is there already. Older mail starts no clock and sends nothing.",
+        "Test connection: it tries both servers and sends a mail to the address. Then write to it from another account.",
+    )
     settings: ClassVar[tuple[Setting, ...]] = (
         Setting("address", "Address", required=True, help="Customers write to it, and answers come from it."),
         Setting("from_name", "Sender name", help="What customers see beside the address."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from connectors import links
 from connectors.contract import Limits, Setting, TestStep
 from connectors.meta.graph import API_BASE, VERSION, Graph
 from connectors.meta.sending import Sender, by_characters
@@ -40,7 +41,7 @@ class Messenger(Social):
         "pages_manage_engagement.",
         "Save, then paste the address shown here as callback URL, with the same verify token.",
         "Test connection: it switches the page's events on. Then write to the page from your own account.",
-        "To answer after 24 hours, ask Meta for the Human Agent permission and tick the box below once it is given.",
+        "To answer after 24 hours, ask Meta for the Human Agent permission and tick Answer until 7 days once it is given.",
     )
     settings: ClassVar[tuple[Setting, ...]] = (
         Setting("page_id", "Page ID", required=True, help="The long number of the page."),
@@ -58,6 +59,12 @@ class Messenger(Social):
     @property
     def account(self) -> str:
         return str(self.config.get("page_id")).strip()
+
+    def invitation(self, token: str) -> str:
+        return links.messenger(self.account, token)
+
+    def opening(self, words: str) -> str:
+        return self.invitation(words)
 
     def sender(self, graph: Graph) -> Sender:
         return Sender(

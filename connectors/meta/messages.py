@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from connectors import links
 from connectors.contract import (
     Address,
     Evidence,
@@ -63,6 +64,8 @@ def _event(event: dict[str, Any], kind: str, account: str, key: str) -> Iterator
         yield from _marks(event["delivery"], "delivered", who)
     elif isinstance(event.get("read"), dict):
         yield from _marks(event["read"], "read", who)
+    elif isinstance(event.get("referral"), dict):
+        yield from _opened(event, who)
 
 
 def _message(event: dict[str, Any], who: Address, key: str) -> Iterator[Inbound]:
@@ -112,6 +115,17 @@ def _ours(message: dict[str, Any], key: str) -> dict[str, str]:
 def _token(event: dict[str, Any], message: dict[str, Any]) -> str:
     """What a link m.me/page?ref=… carried."""
     return id_of((pick(message, "referral") or pick(event, "referral")).get("ref"), 100)
+
+
+def _opened(event: dict[str, Any], who: Address) -> Iterator[Inbound]:
+    """Somebody who has written before followed a link m.me/page?ref=…: news only where the link is one of ours."""
+    token = _token(event, {})
+    if links.ours(token):
+        mid = f"opened:{digest(repr(sorted(event.items(), key=str)).encode())}"
+        yield InboundMessage(
+            external_id=mid, sender=who, text="/start", reply_text="/start", sent_at=moment(event.get("timestamp")),
+            sender_verified=True, evidence=Evidence(token=token), meta={"command": "start"},
+        )  # fmt: skip
 
 
 def _said(message: dict[str, Any]) -> tuple[str, tuple[File, ...]]:

@@ -44,6 +44,7 @@ class Social(Connector):
     """One page or Instagram account. Subclasses declare themselves and say where things are."""
 
     rates: ClassVar[bool] = True
+    untried: ClassVar[bool] = True
     sentences: ClassVar[tuple[str, ...]] = (*graph_api.SENTENCES, *sending.SENTENCES)
     object: ClassVar[str]  # what a webhook call is about
     name_fields: ClassVar[str]

@@ -36,6 +36,7 @@ class Phone(Connector):
     channel: ClassVar[str] = "phone"
     label: ClassVar[str] = "Phone"
     icon: ClassVar[str] = "phone"
+    untried: ClassVar[bool] = True
     identity_kind: ClassVar[str] = "phone"
     bursts: ClassVar[bool] = False
     limits: ClassVar[Limits] = Limits(max_length=note.MAX_NOTES)

@@ -32,6 +32,7 @@ class Sms(Connector):
     channel: ClassVar[str] = "sms"
     label: ClassVar[str] = "SMS"
     icon: ClassVar[str] = "device-mobile-message"
+    untried: ClassVar[bool] = True
     identity_kind: ClassVar[str] = "phone"
     starts: ClassVar[bool] = True
     counts: ClassVar[str] = "sms"  # the composer shows how many SMS a text is

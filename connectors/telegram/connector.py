@@ -43,6 +43,7 @@ class Telegram(Connector):
     channel: ClassVar[str] = "telegram"
     label: ClassVar[str] = "Telegram"
     icon: ClassVar[str] = "brand-telegram"
+    untried: ClassVar[bool] = True
     identity_kind: ClassVar[str] = "telegram"
     notifies: ClassVar[bool] = True
     rates: ClassVar[bool] = True
@@ -55,7 +56,7 @@ class Telegram(Connector):
     )
     guide: ClassVar[tuple[str, ...]] = (
         "In Telegram write to @BotFather: /newbot, and choose a name. It answers with a token.",
-        "Paste the token below, and the bot's name as in t.me/…",
+        "Enter the token in the form, and the bot's name as in t.me/…",
         "Receive by asking Telegram unless this helpdesk has a public https address; for a webhook make up a secret.",
         "For groups add the bot to the group; to let it see everything there, send /setprivacy to @BotFather "
         "and switch privacy off.",
@@ -186,6 +187,9 @@ class Telegram(Connector):
 
     def invitation(self, token: str) -> str:
         return links.telegram(str(self.config.get("bot_name")), token)
+
+    def opening(self, words: str) -> str:
+        return self.invitation(words)
 
     def typing(self, to: Address) -> None:
         with BotApi(self.config) as api:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from connectors import media, templates
+from connectors import links, media, templates
 from connectors.contract import (
     Accepted,
     Connector,
@@ -43,6 +43,7 @@ class WhatsApp(Connector):
     channel: ClassVar[str] = "whatsapp"
     label: ClassVar[str] = "WhatsApp"
     icon: ClassVar[str] = "brand-whatsapp"
+    untried: ClassVar[bool] = True
     identity_kind: ClassVar[str] = "whatsapp"
     notifies: ClassVar[bool] = True
     rates: ClassVar[bool] = True
@@ -65,11 +66,12 @@ class WhatsApp(Connector):
         "Save, then paste the address shown here as callback URL under WhatsApp → Configuration, with the same verify token, "
         "and subscribe to messages.",
         "Test connection, then write to the number from your phone.",
-        "For answers after 24 hours, let WhatsApp approve a template and describe it below, one a line.",
+        "For answers after 24 hours, let WhatsApp approve a template and describe it in the form, one a line.",
     )
     sentences: ClassVar[tuple[str, ...]] = SENTENCES
     settings: ClassVar[tuple[Setting, ...]] = (
         Setting("phone_number_id", "Phone number ID", required=True, help="A long number, not the phone number itself."),
+        Setting("number", "Phone number", help="With its country code; Test connection tells it. For links that open a chat."),
         Setting("business_id", "WhatsApp Business account ID", help="To switch the events on by Test connection."),
         Setting("access_token", "Access token", "secret", help="Of a system user; one that does not expire."),
         Setting("app_secret", "App secret", "secret", help="It signs the events."),
@@ -99,6 +101,9 @@ class WhatsApp(Connector):
         if not (digits.isascii() and digits.isdecimal() and 6 <= len(digits) <= 15):
             raise ValueError("A WhatsApp identity is a phone number with its country code, or the id WhatsApp gives.")
         return digits
+
+    def opening(self, words: str) -> str:
+        return links.whatsapp(str(self.config.get("number")), words)
 
     def stickers(self) -> Sequence[Sticker]:
         return ()

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from connectors import media, templates
+from connectors import links, media, templates
 from connectors.contract import (
     Accepted,
     Address,
@@ -41,6 +41,7 @@ class Zalo(Connector):
     channel: ClassVar[str] = "zalo"
     label: ClassVar[str] = "Zalo OA"
     icon: ClassVar[str] = "circle-letter-z"
+    untried: ClassVar[bool] = True
     identity_kind: ClassVar[str] = "zalo"
     notifies: ClassVar[bool] = True
     rates: ClassVar[bool] = True
@@ -60,10 +61,10 @@ class Zalo(Connector):
         "On developers.zalo.me create an app, or open yours; note its ID and its secret key.",
         "Under Official Account, link the app to your Official Account and give it the right to send and to manage "
         "messages. Note the Official Account's ID.",
-        "Under Webhook, paste the address shown here, switch on the events of users and of the Official Account "
-        "(user_send_…, oa_send_…, user_received_message, user_seen_message), and note the OA secret key.",
-        "With Zalo's API Explorer get a token pair for the Official Account and paste the refresh token below. It is good "
-        "for one use: from then on this helpdesk renews it by itself.",
+        "With Zalo's API Explorer get a token pair for the Official Account and enter the refresh token in the form. It is good "
+        "for one use: from then on this helpdesk renews it by itself. Save.",
+        "Under Webhook, paste the address that is shown here now, and switch on the events of users and of the Official Account "
+        "(user_send_…, oa_send_…, user_received_message, user_seen_message). Enter the OA secret key of that page here.",
         "Save, test the connection, then write to the Official Account from your phone.",
     )
     sentences: ClassVar[tuple[str, ...]] = (*codes.SENTENCES, *notes.SENTENCES, CONNECT_AGAIN)
@@ -116,6 +117,9 @@ class Zalo(Connector):
         if not found.isascii() or not found.isalnum() or len(found) > 64:
             raise ValueError("A Zalo identity is the number Zalo gives a user; people cannot be found by name.")
         return found
+
+    def opening(self, words: str) -> str:
+        return links.zalo(str(self.config.get("oa_id")).strip())
 
     # --- in ---------------------------------------------------------------------------------------------------
 

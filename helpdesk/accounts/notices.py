@@ -9,7 +9,6 @@ from flask import flash, g, make_response, redirect, render_template, request, u
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
-from connectors import registry
 from helpdesk.accounts.blueprint import bp
 from helpdesk.errors import Invalid
 from helpdesk.extensions import db
@@ -65,7 +64,6 @@ def _save_notices(form: dict[str, Any], chosen: Mapping[str, Iterable[str]]) -> 
 
 def _messenger(code: str) -> dict[str, Any]:
     """The chat that is linked, where else one can be, and the code just made."""
-    able = notice_chats.able(db.session())
     row = notice_chats.of(db.session(), g.viewer.agent_id)
     linked = row is not None and row.value is not None
     channel = db.session.get(Channel, row.channel_id) if row is not None and linked else None
@@ -73,7 +71,7 @@ def _messenger(code: str) -> dict[str, Any]:
         "chat": row if linked else None,
         "chat_channel": channel.name if channel is not None else "",
         "chat_problem": why(row.problem) if row is not None else "",
-        "chat_channels": [(registry.kind(c.kind).icon, c.name) for c in able],
+        "chat_channels": notice_chats.doors(db.session(), code),
         "code": code,
     }
 

@@ -18,7 +18,9 @@ from helpdesk.services import settings as desk_settings
 def share_menu(number: int) -> str:
     """What the way chosen in the composer can carry, with the business's own place and number filled in."""
     ticket = access.ticket_by_number(db.session, g.viewer, number)
-    channel = db.session.get(Channel, request.args.get("channel", 0, type=int))
+    asked = request.args.get("channel", "")
+    known = asked.isascii() and asked.isdigit() and len(asked) < 16
+    channel = db.session.get(Channel, int(asked) if known else ticket.channel_id or 0)
     if channel is None:
         raise NotFound()
     connector = channels.connector_of(channel, db.session)
@@ -35,5 +37,6 @@ def share_menu(number: int) -> str:
 @bp.post("/tickets/<int:number>/share")
 def share_typed(number: int) -> BaseResponse:
     """What was entered there, read: the composer shows it and sends it along. Nothing is kept."""
+    access.require_write(g.viewer)
     access.ticket_by_number(db.session, g.viewer, number)
     return jsonify(ok=True, shared=sharing.packed(sharing.typed(db.session(), request.form)))

@@ -10,13 +10,14 @@ import base64
 import hashlib
 import os
 import re
+from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from connectors import registry
-from connectors.contract import Address, InboundMessage, Outbound, Sends
+from connectors.contract import Address, InboundMessage, Opens, Outbound, Sends
 from helpdesk import access
 from helpdesk.access import viewer_of
 from helpdesk.folding import fold, one_line
@@ -37,6 +38,24 @@ _ANSWERABLE = 300  # so many of the newest notices can be quoted
 def able(session: Session) -> list[Channel]:
     """Channels whose accounts can write to an agent."""
     return [c for c in channels.every(session) if registry.kind(c.kind).notifies]
+
+
+@dataclass(frozen=True)
+class Door:
+    """An account an agent can send the code to. `url` opens a chat with it, empty where nobody knows the address."""
+
+    icon: str
+    name: str
+    url: str
+
+
+def doors(session: Session, code: str) -> list[Door]:
+    found = []
+    for channel in able(session):
+        connector = channels.connector_of(channel, session)
+        url = connector.opening(code) if isinstance(connector, Opens) else ""
+        found.append(Door(connector.icon, channel.name, url))
+    return found
 
 
 def of(session: Session, agent_id: int) -> NoticeChat | None:
@@ -189,4 +208,4 @@ def failed(work: UnitOfWork, agent_id: int, why: str) -> None:
         chat.problem = one_line(why, 300)
 
 
-__all__ = ["able", "begin", "compose", "end", "failed", "of", "take", "went"]
+__all__ = ["able", "begin", "compose", "doors", "end", "failed", "of", "take", "went"]

@@ -34,3 +34,11 @@ def _apart(one: str, other: str) -> float:
     mean = (r1 + r2) / 2
     weighed = (2 + mean / 256) * (r1 - r2) ** 2 + 4 * (g1 - g2) ** 2 + (2 + (255 - mean) / 256) * (b1 - b2) ** 2
     return float(weighed**0.5)
+
+
+@pytest.mark.parametrize("kind", sorted(registry.kinds()))
+def test_guide_and_document_agree_on_what_was_tried(kind: str) -> None:
+    document = (Path(__file__).parents[2] / f"docs/channels/{kind}.md").read_text(encoding="utf-8")
+    said = re.search(r"not\s+(?:yet\s+tried\s+)?against\s+the\s+live\s+service", document, re.IGNORECASE) is not None
+    assert registry.kind(kind).untried is said
+    assert registry.kind(kind).guide, "what to do, step by step"

@@ -41,6 +41,7 @@ _LINES = {
         inbox.original inbox.remote_picture inbox.source inbox.whole_text inbox.undo_send inbox.finish_task
         api.merge_tickets api.unmerge_ticket
         inbox.merge_form inbox.merge_ticket inbox.unmerge inbox.link inbox.unlink inbox.set_fields inbox.solve_form
+        inbox.share_menu inbox.share_typed
         inbox.held_do inbox.apply_macro inbox.print_ticket inbox.export_text
         inbox.accept_sender inbox.split_message inbox.move_message inbox.hide_comment
         inbox.ticket inbox.asked inbox.set_assignee inbox.save_draft inbox.earlier inbox.follow inbox.move
@@ -111,6 +112,7 @@ BODIES = {
     "inbox.set_assignee": {"assignee": "me"},
     "inbox.note": {"text": "x"},
     "inbox.reply": {"text": "x"},
+    "inbox.share_typed": {"kind": "place", "place": "21.02, 105.84"},
     "inbox.save_draft": {"kind": "note", "text": "x"},
     "inbox.move": {"move": "trash"},
     "inbox.snooze": {"until": "tomorrow"},

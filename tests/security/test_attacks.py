@@ -230,7 +230,7 @@ def test_no_number_in_an_address_and_no_form_breaks_a_page(app: Any, make: Any) 
     fields = ("status", "priority", "assignee", "team", "reason", "subject", "add", "until", "move", "seq", "number",
               "via", "attachment", "seen_seq", "text", "html", "cc", "kind", "name", "with", "customer", "ticket", "who",
               "way", "channel", "do", "query", "score", "comment", "scope", "business_hours_id", "members", "value",
-              "duration_s", "started_at", "follow_up_at", "follow_up_agent", "preferred_channel_id", "time")  # fmt: skip
+              "duration_s", "shared", "started_at", "follow_up_at", "follow_up_agent", "preferred_channel_id", "time")  # fmt: skip
     wrong = []
     for call in calls(world):
         if call.method == "GET" and not call.api:
