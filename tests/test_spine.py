@@ -14,8 +14,8 @@ from sqlalchemy.exc import DBAPIError
 
 from helpdesk import events, realtime, wakeups
 from helpdesk.extensions import db
-from helpdesk.models import Channel, Counter, EventRow, OutboxRow, Setting
-from helpdesk.services import channels, outbox, settings
+from helpdesk.models import Channel, Counter, EventRow, OutboxRow, Setting, now
+from helpdesk.services import channels, health, outbox, settings
 from helpdesk.unit_of_work import savepoint, unit_of_work
 from workers import tasks
 
@@ -202,7 +202,12 @@ def test_a_lane_runs_one_at_a_time_in_order(app: Flask) -> None:
     assert [(t.lane, t.payload["n"]) for t in first] == [("identity:1", 0), ("identity:2", 0)]
     with unit_of_work() as work:  # even when the first has to wait, the second may not overtake it
         outbox.postpone(work, first[0].id, work.now + timedelta(hours=1))
+        outbox.finish(work, first[1].id)
     assert claim() == []
+    # Rightly so: an hour later nobody calls the desk unwell for it, and no worker is woken in vain.
+    db.session.rollback()
+    assert health.outbox_of(db.session(), now() + timedelta(minutes=50))["reactions"]["due"] == 0
+    assert outbox.due(db.session()) == []
     with unit_of_work() as work:
         outbox.finish(work, first[0].id)
     assert [t.payload["n"] for t in claim()] == [1]

@@ -20,6 +20,7 @@ from connectors.contract import Listens
 from helpdesk.config import Settings
 from helpdesk.models import Channel, Delivery, Inbound, OutboxRow, now
 from helpdesk.services import leases
+from helpdesk.services.outbox import FIRST_IN_LANE
 from helpdesk.wakeups import DRAINS
 
 # A channel may fail that long before the listeners are not called well any more.
@@ -201,12 +202,12 @@ def _channel(row: Channel) -> ChannelHealth:
 
 
 def outbox_of(session: Session, at: datetime) -> dict[str, dict[str, Any]]:
-    """Per drain: rows due now, rows given up, and since how many seconds the oldest due one waits unclaimed."""
+    """Per drain: rows a worker could take now, rows given up, and since how many seconds the oldest of them waits."""
     found: dict[str, dict[str, Any]] = {drain: {"due": 0, "failed": 0, "oldest_s": 0} for drain in DRAINS}
     unclaimed = OutboxRow.lease_until.is_(None) | (OutboxRow.lease_until < at)
     due = (
         select(OutboxRow.drain, func.count(), func.min(OutboxRow.run_at))
-        .where(OutboxRow.state == "due", OutboxRow.run_at <= at, unclaimed)
+        .where(OutboxRow.state == "due", OutboxRow.run_at <= at, unclaimed, FIRST_IN_LANE)
         .group_by(OutboxRow.drain)
     )
     for drain, count, oldest in session.execute(due):

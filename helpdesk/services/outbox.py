@@ -23,16 +23,18 @@ _EARLIER = _ROW.alias()
 _IDS = _ROW.c.id.in_(bindparam("ids", expanding=True))
 _WAITS: Any = literal_column("'due'")  # as text, so that the index of what is due serves it
 _DUE = (_ROW.c.drain == bindparam("drain")) & (_ROW.c.state == _WAITS)
+# Nothing unfinished stands before it in its lane: what stands behind a row that waits for its next try waits rightly.
+FIRST_IN_LANE = or_(
+    _ROW.c.lane.is_(None),
+    ~exists().where(_EARLIER.c.lane == _ROW.c.lane, _EARLIER.c.state == _WAITS, _EARLIER.c.id < _ROW.c.id),
+)
 _CLAIMABLE = (
     select(_ROW.c["id", "drain", "kind", "payload", "attempts", "lane", "batch"])
     .where(
         _DUE,
         _ROW.c.run_at <= bindparam("now"),
         or_(_ROW.c.lease_until.is_(None), _ROW.c.lease_until < bindparam("now")),
-        or_(
-            _ROW.c.lane.is_(None),
-            ~exists().where(_EARLIER.c.lane == _ROW.c.lane, _EARLIER.c.state == _WAITS, _EARLIER.c.id < _ROW.c.id),
-        ),
+        FIRST_IN_LANE,
     )
     .order_by(_ROW.c.run_at, _ROW.c.id)
     .limit(bindparam("most"))
@@ -155,6 +157,7 @@ def due(session: Session) -> list[str]:
                 OutboxRow.state == "due",
                 OutboxRow.run_at <= moment,
                 or_(OutboxRow.lease_until.is_(None), OutboxRow.lease_until < moment),
+                FIRST_IN_LANE,
             )
             .distinct()
         )

@@ -89,6 +89,7 @@ def _wrong(url: str, events: list[str], secret: str) -> dict[str, str]:
     try:
         parts = urlsplit(url.strip())
         good = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.username and len(url) <= 2000
+        good = good and url.strip().isprintable() and " " not in url.strip() and parts.port != 0
     except ValueError:
         good = False
     if not good:

@@ -217,6 +217,8 @@ def test_only_administrators_tokens_manage_them(client: Any, make: Any, ask: Any
     [
         ({"url": "ftp://x.example", "secret": SECRET}, "url"),
         ({"url": "https://me:pw@x.example", "secret": SECRET}, "url"),
+        ({"url": "https://x.example:99999/", "secret": SECRET}, "url"),
+        ({"url": "https://x\r\n.example/", "secret": SECRET}, "url"),
         ({"url": "https://x.example", "secret": "short"}, "secret"),
         ({"url": "https://x.example", "secret": SECRET, "events": ["no_such_thing"]}, "events"),
     ],
