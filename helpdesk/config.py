@@ -104,6 +104,18 @@ ENVIRONMENT = {
     "HELPDESK_LOG": ("log", "format"),
 }
 _NOT_IN_FILE = {"secret_key"}
+# The least that works; a number below it would stop the desk in a way nobody understands.
+LEAST = {
+    "server.threads": 48,
+    "server.sockets_per_address": 1,
+    "server.trusted_proxies": 0,
+    "database.pool_size": 1,
+    "email.max_message_mb": 1,
+    "limits.max_upload_mb": 1,
+    "limits.login_per_minute": 1,
+    "limits.api_per_minute": 1,
+    "limits.widget_messages_per_minute": 1,
+}
 
 
 def load(path: Path | None = None, environ: dict[str, str] | None = None) -> Settings:
@@ -173,8 +185,12 @@ def _check(settings: Settings, file: str) -> Settings:
         raise ConfigError(f"`server.mode` in {file} must be threading or gevent.")
     if settings.server.mode == "gevent" and settings.sqlite:
         raise ConfigError(f"`server.mode = gevent` in {file} needs PostgreSQL: set `database.url`.")
-    if settings.server.threads < 48:
-        raise ConfigError(f"`server.threads` in {file} must be at least 48.")
+    for name, least in LEAST.items():
+        section, _dot, key = name.partition(".")
+        if getattr(getattr(settings, section), key) < least:
+            raise ConfigError(f"`{name}` in {file} must be at least {least}.")
+    if not settings.server.host.strip():
+        raise ConfigError(f"`server.host` in {file} must not be empty; 0.0.0.0 listens on every address.")
     if not 0 <= settings.server.port <= 65535:
         raise ConfigError(f"`server.port` in {file} must lie between 0 and 65535.")
     if settings.log.level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
@@ -183,6 +199,10 @@ def _check(settings: Settings, file: str) -> Settings:
         raise ConfigError(f"`log.format` in {file} (or HELPDESK_LOG) must be console or json.")
     if not settings.database_url.startswith(("sqlite:///", "postgresql+psycopg://")):
         raise ConfigError(f"`database.url` in {file} must start with postgresql:// or sqlite:///.")
+    if settings.redis.url and not settings.redis.url.startswith(("redis://", "rediss://", "unix://")):
+        raise ConfigError(
+            f"`redis.url` in {file} (or HELPDESK_REDIS_URL) must start with redis://, rediss:// or unix://."
+        )
     if bool(settings.email.smtp_certificate) != bool(settings.email.smtp_key):
         raise ConfigError(f"`email.smtp_certificate` and `email.smtp_key` in {file} belong together.")
     for number, network in enumerate(settings.network.allow_private):

@@ -49,8 +49,10 @@ def sentence(error: Exception) -> str:
         return error.format_message()
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}."
-    lines = str(getattr(error, "orig", None) or error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0] if lines else 'no details'} (HELPDESK_DEBUG=1 shows where)"
+    lines = str(getattr(error, "orig", None) or error).strip().splitlines() or ["no details"]
+    if type(error).__name__ == "OperationalError":  # SQLAlchemy's, which takes too long to import for a name
+        return f"The database does not answer: {lines[0].rstrip('.')}."
+    return f"{type(error).__name__}: {lines[0]} (HELPDESK_DEBUG=1 shows where)"
 
 
 def _say(text: str, code: int) -> int:

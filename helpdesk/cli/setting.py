@@ -47,7 +47,7 @@ def get(key: str, as_json: bool) -> None:
         click.echo(value if isinstance(value, str) else json.dumps(value))
 
 
-@setting.command("set")
+@setting.command("set", context_settings={"ignore_unknown_options": True})  # -5 is a value
 @click.argument("key")
 @click.argument("value")
 def set_(key: str, value: str) -> None:

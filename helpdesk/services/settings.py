@@ -128,6 +128,8 @@ def _read(key: str, value: Any) -> Any:
         if declared.choices and value not in declared.choices:
             offered = ", ".join(c for c in declared.choices if c)
             raise Invalid(fields={key: gettext("This must be one of %(choices)s.", choices=offered)})
+        if key == "brand.name" and not value:
+            raise Invalid(fields={key: gettext("Enter a name.")})
         if key.startswith("timezone") and value not in available_timezones():
             raise Invalid(fields={key: gettext("%(value)s is not a time zone.", value=value[:100])})
         if key == "public_url":

@@ -143,6 +143,8 @@ def test_settings_are_read_and_changed(desk: Command) -> None:
 def test_wrong_settings_are_refused(desk: Command) -> None:
     assert "There is no setting" in desk("setting", "get", "nonsense", code=1).err
     assert "whole number" in desk("setting", "set", "survey.csat.delay_minutes", "soon", code=1).err
+    assert "between" in desk("setting", "set", "survey.csat.delay_minutes", "-5", code=1).err
+    assert "brand.name" in desk("setting", "set", "brand.name", " ", code=1).err
     assert "helpdesk demo" in desk("setting", "set", "instance.kind", "demo", code=1).err
 
 
