@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -40,6 +41,12 @@ class Option:
     automatic: bool = True  # may something no person wrote (an acknowledgement, a survey) go this way now?
     shares: frozenset[str] = frozenset()  # place, contact, sticker: what can go along here
     counts: str = ""  # what the composer counts while one writes: "sms", or "sms-plain" without diacritics
+    one_of: bool = False  # there are several channels of its kind: which one has to be said
+
+    @property
+    def trouble(self) -> tuple[str, int, str]:
+        """What is told once, though several mailboxes have it."""
+        return self.kind, self.identity_id, self.reason
 
 
 def options(session: Session, ticket: Ticket) -> list[Option]:
@@ -84,7 +91,8 @@ def of_customer(session: Session, customer_id: int) -> list[Option]:
                 ):
                     reach = dead
                 found.append(_option(session, channel, built, identity, reach))
-    return found
+    of_kind = Counter(kind for kind, _id in {(o.kind, o.channel_id) for o in found})
+    return [replace(o, one_of=of_kind[o.kind] > 1) for o in found]
 
 
 def _gone(every: Sequence[Channel], reaches: Mapping[tuple[int, int], Reach]) -> dict[tuple[int, str], Reach]:

@@ -254,6 +254,9 @@ def test_an_address_that_is_gone_is_offered_by_no_other_mailbox(case: Any, make:
 
     assert {ok for ok, _ in offered().values()} == {False}
     assert "5.1.1" in offered()[other.id][1]
+    page = case.make.client(case.make.agent("admin")).get(f"/tickets/{case.ticket.number}/side").text
+    assert page.count("hd-unreach") == 2  # said once for both, and that nobody can be reached
+    assert "Other · lan@khach.example" in page  # which mailbox, where there are several
     case.take(mail("I am here", "Lan <lan@khach.example>", message_id="<back@khach.example>"))
     assert {ok for ok, _ in offered().values()} == {True}  # they wrote: it does exist
 

@@ -35,7 +35,7 @@ async function test(button) {
   wait.hidden = true;
   if (steps.querySelector('.is-bad')) button.closest('details')?.setAttribute('open', ''); // what to mend is in there
   button.disabled = false;
-  clock.textContent = `${new Date().toLocaleTimeString()} · ${Math.round((Date.now() - began) / 1000)} s`;
+  clock.textContent = `${new Date().toLocaleTimeString(document.documentElement.lang, { hourCycle: 'h23' })} · ${Math.round((Date.now() - began) / 1000)} s`;
 }
 
 // What a failed step proposes goes into the form, and the test begins anew.
