@@ -106,6 +106,18 @@ def seen(viewer: Viewer) -> ColumnElement[bool]:
     return or_(listed(viewer), Ticket.assignee_id == viewer.agent_id, granted)
 
 
+# `seen` in a statement that is made once, for who does not see all; its values are `seen_by(viewer)`.
+SEEN = or_(
+    LISTED,
+    Ticket.assignee_id == bindparam("me"),
+    Ticket.id.in_(select(Grant.ticket_id).where(Grant.agent_id == bindparam("me"))),
+)
+
+
+def seen_by(viewer: Viewer) -> dict[str, Any]:
+    return {} if viewer.sees_all else {"teams": viewer.visible_teams, "me": viewer.agent_id}
+
+
 def may_open(session: Session, viewer: Viewer, ticket: Ticket) -> bool:
     if viewer.sees_all or ticket.visible_team_id in viewer.visible_teams or ticket.assignee_id == viewer.agent_id:
         return True
@@ -161,6 +173,11 @@ def customers_seen(viewer: Viewer) -> ColumnElement[bool]:
         return true()
     theirs = Ticket.customer_id == Customer.id
     return or_(exists().where(and_(theirs, seen(viewer))), ~exists().where(theirs))
+
+
+# `customers_seen` in a statement that is made once, for who does not see all.
+_THEIRS = Ticket.customer_id == Customer.id
+CUSTOMERS_SEEN = or_(exists().where(_THEIRS, SEEN), ~exists().where(_THEIRS))
 
 
 def customer_by_id(session: Session, viewer: Viewer, customer_id: int, *, lock: bool = False) -> Customer:

@@ -22,6 +22,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "helpdesk.config",
         "helpdesk.business_time",
         "helpdesk.folding",
+        "helpdesk.blocks",
         "helpdesk.signing",
         "helpdesk.storage",
         "helpdesk.failpoints",

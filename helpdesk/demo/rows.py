@@ -12,6 +12,7 @@ from sqlalchemy import insert, text
 from sqlalchemy.orm import Session
 
 from helpdesk import models as m
+from helpdesk.blocks import placed
 from helpdesk.events import Event
 from helpdesk.folding import terms
 from helpdesk.models import Base
@@ -86,7 +87,7 @@ class Rows:
 
     def _index(self, session: Session) -> None:
         """The search index, as services/search_index.py writes it on SQLite."""
-        _put(session, "message_search", ((r.id, terms(r.subject, r.text)) for r in self.of[m.Message]))
+        _put(session, "message_search", ((r.id, placed(r.id, r.subject, r.text)) for r in self.of[m.Message]))
         known: dict[int, list[str]] = {c.id: [c.name, c.given_name] for c in self.of[m.Customer]}
         for identity in self.of[m.Identity]:
             known[identity.customer_id] += [identity.value, identity.username, identity.name]

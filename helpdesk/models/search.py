@@ -1,9 +1,10 @@
 """The search index: what it is made of on each engine. Its rows hold folded words only, never the text itself.
 
-SQLite: FTS5. `message_search` is contentless (rowid = message id): new rows are written by services/search.py, changes
-and deletions of a message by triggers, which alone know the old words exactly. `hd_terms` is our own function
+SQLite: FTS5. `message_search` is contentless (rowid = message id): new rows are written by services/search_index.py,
+changes and deletions of a message by triggers, which alone know the old words exactly. `hd_placed` is our own function
 (helpdesk/database.py gives it to every connection). A migration that rebuilds `messages` runs MESSAGE_TRIGGERS again.
 PostgreSQL: a tsvector each, made by us word by word (no parser, no dictionary), GIN without a pending list.
+The words of messages are led by their block (helpdesk/blocks.py) on both.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ TABLES = ("message_search", "ticket_search", "customer_search")
 
 _FORGET = (
     "INSERT INTO message_search(message_search, rowid, terms) "
-    "VALUES ('delete', old.id, hd_terms(old.subject, old.text));"
+    "VALUES ('delete', old.id, hd_placed(old.id, old.subject, old.text));"
 )
-_KEEP = "INSERT INTO message_search(rowid, terms) VALUES (new.id, hd_terms(new.subject, new.text));"
+_KEEP = "INSERT INTO message_search(rowid, terms) VALUES (new.id, hd_placed(new.id, new.subject, new.text));"
 _INDEXED = "EXISTS (SELECT 1 FROM message_search_docsize WHERE id = old.id)"
 
 MESSAGE_TRIGGERS = (

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, exists, false, func, select, true
 from sqlalchemy.orm import Session
 
+from helpdesk import access
 from helpdesk.access import Viewer
 from helpdesk.folding import fold
 from helpdesk.models import (
@@ -26,26 +27,16 @@ from helpdesk.models import (
     TicketTag,
     now,
 )
-from helpdesk.services.search_people import customer_ids
+from helpdesk.services.search_index import matching
 from helpdesk.services.search_query import Query, understand
 
-PEOPLE = 200  # at most so many customers stand behind `from:`
+FEW = 1000  # customers or tickets that are worth being listed; more of them are looked at as they come
 HIDDEN = ("spam", "trash")  # found only by in:spam, in:trash
 _STRICT = ("status:", "in:", "priority:", "has:", "is:")  # what cannot be understood finds nothing
 
 
-def message_conditions(session: Session, viewer: Viewer, query: Query) -> list[ColumnElement[bool]]:
-    found = ticket_conditions(session, viewer, query)
-    if query.before is not None:
-        found.append(Message.created_at < query.before)
-    if query.after is not None:
-        found.append(Message.created_at >= query.after)
-    return found
-
-
-def ticket_conditions(
-    session: Session, viewer: Viewer, query: Query, *, days: bool = False
-) -> list[ColumnElement[bool]]:
+def ticket_conditions(session: Session, viewer: Viewer, query: Query) -> list[ColumnElement[bool]]:
+    """Of everything but `before:` and `after:`, which are about messages where words are searched."""
     found: list[ColumnElement[bool]] = [
         Ticket.shelf.in_(query.shelves) if query.shelves else Ticket.shelf.not_in(HIDDEN)
     ]
@@ -59,24 +50,28 @@ def ticket_conditions(
     found += [_tagged(name) for name in query.tags]
     if query.channels:
         found.append(Ticket.channel_id.in_(_channels(session, query.channels)))
-    found += [_from(_people(session, viewer, person)) for person in query.people]
+    found += [_from(session, person) for person in query.people]
     found += [_written_to(address) for address in query.written_to]
     found += [_assigned(session, viewer, name) for name in query.assignees]
     found += [_of_team(session, name) for name in query.teams]
     found += [_HAS[what]() for what in query.has]
     found += [_IS[what](viewer) for what in query.states]
-    if days and query.before is not None:
-        found.append(Ticket.last_activity_at < query.before)
-    if days and query.after is not None:
-        found.append(Ticket.last_activity_at >= query.after)
     return found
 
 
+def few_tickets(
+    session: Session, viewer: Viewer, query: Query, conditions: Sequence[ColumnElement[bool]]
+) -> list[int] | None:
+    """All the tickets an operator that names somebody or something leaves, when they are few; else None."""
+    if not (query.people or query.tags or query.assignees or "mine" in query.states):
+        return None
+    ids = list(session.scalars(select(Ticket.id).where(access.seen(viewer), *conditions).limit(FEW + 1)))
+    return ids if len(ids) <= FEW else None
+
+
 def _tagged(name: str) -> ColumnElement[bool]:
-    return exists().where(
-        TicketTag.ticket_id == Ticket.id,
-        TicketTag.tag_id == select(Tag.id).where(Tag.name_folded == name).scalar_subquery(),
-    )
+    tag = select(Tag.id).where(Tag.name_folded == name).scalar_subquery()
+    return Ticket.id.in_(select(TicketTag.ticket_id).where(TicketTag.tag_id == tag))
 
 
 def _channels(session: Session, wanted: Sequence[str]) -> list[int]:
@@ -84,23 +79,23 @@ def _channels(session: Session, wanted: Sequence[str]) -> list[int]:
     return [r.id for r in rows if any(w == r.kind or w in fold(r.name) for w in wanted)]
 
 
-def _from(customers: list[int]) -> ColumnElement[bool]:
+def _from(session: Session, person: str) -> ColumnElement[bool]:
     """Nobody: nothing is looked at, however many messages have the words."""
-    return Ticket.customer_id.in_(customers) if customers else false()
-
-
-def _people(session: Session, viewer: Viewer, person: str) -> list[int]:
     query = understand(person)
     if not query.phrases:
-        return []
-    return customer_ids(session, viewer, query, PEOPLE)
+        return false()
+    index, key, matches = matching(session, "customer_search", query, digits=True)
+    found = select(key).select_from(index).where(matches)
+    customers = list(session.scalars(found.limit(FEW + 1)))
+    if len(customers) > FEW:
+        return Ticket.customer_id.in_(found)
+    return Ticket.customer_id.in_(customers) if customers else false()
 
 
 def _written_to(address: str) -> ColumnElement[bool]:
     """An address a message of ours went to; its beginning is enough."""
     wanted = address.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return exists().where(
-        Message.ticket_id == Ticket.id,
+    return _said(
         Delivery.message_id == Message.id,
         Recipient.delivery_id == Delivery.id,
         func.lower(Recipient.address).like(f"{wanted}%", escape="\\"),
@@ -124,14 +119,13 @@ def _of_team(session: Session, name: str) -> ColumnElement[bool]:
 
 
 def _said(*terms: Any) -> ColumnElement[bool]:
-    return exists().where(Message.ticket_id == Ticket.id, *terms)
+    """Any message of the ticket, not the one that has the words."""
+    return exists().where(Message.ticket_id == Ticket.id, *terms).correlate(Ticket)
 
 
 _HAS: dict[str, Callable[[], ColumnElement[bool]]] = {
-    "attachment": lambda: exists().where(Message.ticket_id == Ticket.id, Attachment.message_id == Message.id),
-    "picture": lambda: exists().where(
-        Message.ticket_id == Ticket.id, Attachment.message_id == Message.id, Attachment.picture == true()
-    ),
+    "attachment": lambda: _said(Attachment.message_id == Message.id),
+    "picture": lambda: _said(Attachment.message_id == Message.id, Attachment.picture == true()),
     "call": lambda: _said(Message.kind == "call"),
     "note": lambda: _said(Message.kind == "note"),
     "rating": lambda: exists().where(Response.ticket_id == Ticket.id),

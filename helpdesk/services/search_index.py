@@ -5,10 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import TextClause, column, select, table, text
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Integer,
+    String,
+    TextClause,
+    bindparam,
+    cast,
+    column,
+    func,
+    literal_column,
+    select,
+    table,
+    text,
+)
+from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.orm import Session
 
-from helpdesk import newcomers
+from helpdesk import blocks, newcomers
+from helpdesk.database import rows
 from helpdesk.events import Event
 from helpdesk.folding import terms
 from helpdesk.models import SEARCH_TABLES, Customer, Identity, Message, Organization, Ticket
@@ -30,7 +46,7 @@ _INSERT_POSTGRESQL = {
 _INDEXED = text("SELECT 1 FROM message_search_docsize WHERE id = :id")
 
 
-def _sqlite(session: Session) -> bool:
+def on_sqlite(session: Session) -> bool:
     return session.get_bind().dialect.name == "sqlite"
 
 
@@ -38,7 +54,7 @@ def _put(session: Session, table: str, id_: int, found: str, *, new: bool = Fals
     """Replace a row. `table` is one of SEARCH_TABLES; no words: no row."""
     if table not in SEARCH_TABLES:
         raise ValueError(table)
-    if _sqlite(session):
+    if on_sqlite(session):
         if new:
             pass
         elif table != "message_search":
@@ -60,25 +76,63 @@ def _write(session: Session, statement: TextClause, values: dict[str, Any], new:
 
 
 def _drop(session: Session, table: str, id_: int) -> None:
-    key = "rowid" if _sqlite(session) else "id"
+    key = "rowid" if on_sqlite(session) else "id"
     session.execute(text(f"DELETE FROM {table} WHERE {key} = :id"), {"id": id_})  # noqa: S608
 
 
+# --- asking --------------------------------------------------------------------------------------------------
+
+
+def index_of(sqlite: bool, name: str) -> tuple[Any, Any]:
+    """(index table, its id column). `name` is one of SEARCH_TABLES."""
+    found = table(name, column("rowid" if sqlite else "id", Integer))
+    return found, found.c.rowid if sqlite else found.c.id
+
+
+def matches(sqlite: bool, name: str, words: BindParameter[str]) -> ColumnElement[bool]:
+    """The index has the words, given as `asked` or `asked_in` writes them."""
+    if sqlite:
+        return literal_column(name).bool_op("MATCH")(words)
+    return literal_column(f"{name}.document").bool_op("@@")(cast(words, TSQUERY))
+
+
+def asked(sqlite: bool, query: Query, *, digits: bool = False) -> str:
+    """A query in the engine's language. `digits`: a number is meant, however it was grouped."""
+    if digits and query.digits:
+        return (fts5 if sqlite else tsquery)(((query.digits,),), True)
+    return (fts5 if sqlite else tsquery)(query.phrases, query.prefix)
+
+
+def asked_in(sqlite: bool, query: Query, first: int, last: int) -> str:
+    """A query about the messages of some blocks."""
+    leads = [blocks.name(block) for block in range(last, first - 1, -1)]
+    return (fts5 if sqlite else tsquery)(query.phrases, query.prefix, leads)
+
+
 def matching(session: Session, name: str, query: Query, *, digits: bool = False) -> tuple[Any, Any, Any]:
-    """(index table, its id column, the condition that it matches the query)."""
-    phrases = ((query.digits,),) if digits and query.digits else query.phrases
-    prefix = query.prefix or (digits and bool(query.digits))
-    if session.get_bind().dialect.name == "sqlite":
-        found = table(name, column("rowid"))
-        return found, found.c.rowid, text(f"{name} MATCH :{name}_q").bindparams(**{f"{name}_q": fts5(phrases, prefix)})
-    found = table(name, column("id"), column("document"))
-    matches = text(f"{name}.document @@ CAST(:{name}_q AS tsquery)")
-    return found, found.c.id, matches.bindparams(**{f"{name}_q": tsquery(phrases, prefix)})
+    """(index table, its id column, the condition that it matches the query), for part of a larger statement."""
+    sqlite = on_sqlite(session)
+    index, key = index_of(sqlite, name)
+    if name == "message_search":
+        words = asked_in(sqlite, query, 0, blocks.block_of(newest_message(session)))
+    else:
+        words = asked(sqlite, query, digits=digits)
+    return index, key, matches(sqlite, name, bindparam("words", words, String, unique=True))
+
+
+def newest_message(session: Session) -> int:
+    return rows(session, _NEWEST).scalar() or 0
+
+
+_NEWEST = select(func.max(Message.id))
+
+
+# --- keeping -------------------------------------------------------------------------------------------------
 
 
 def index_message(session: Session, message: Message, *, new: bool = False) -> None:
     """Put a message's folded text into the index, or replace it there. `new`: it cannot be there yet."""
-    _put(session, "message_search", message.id, terms(message.subject, message.text), new=new)
+    _put(session, "message_search", message.id, blocks.placed(message.id, message.subject, message.text), new=new)
 
 
 def index_subject(session: Session, ticket_id: int, subject: str) -> None:

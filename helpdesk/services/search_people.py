@@ -7,17 +7,20 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Integer, Select, String, bindparam, literal_column, select
 from sqlalchemy.orm import Session
 
 from connectors import registry
 from helpdesk import access
 from helpdesk.access import Viewer
+from helpdesk.database import rows
 from helpdesk.folding import fold
 from helpdesk.models import Customer, Identity
-from helpdesk.services.search_index import matching
+from helpdesk.services.search_index import asked, index_of, matches, on_sqlite
 from helpdesk.services.search_query import Query, understand
 from helpdesk.services.snippets import Snippet, mark, pattern
+
+SORTED = 200
 
 
 @dataclass(frozen=True)
@@ -33,33 +36,49 @@ class Person:
     last_contact_at: datetime
 
 
-def customer_ids(session: Session, viewer: Viewer, query: Query, limit: int) -> list[int]:
-    index, key, matches = matching(session, "customer_search", query, digits=True)
-    statement = (
-        select(Customer.id)
+@cache
+def _finding(sqlite: bool, sees_all: bool) -> Select[int, datetime]:
+    """Made once. The index leads, newest customers first."""
+    index, key = index_of(sqlite, "customer_search")
+    customer = literal_column("+customer_search.rowid", Integer) if sqlite else key
+    found = (
+        select(Customer.id, Customer.last_contact_at)
         .select_from(index)
-        .join(Customer, Customer.id == key)
-        .where(matches, Customer.merged_into_id.is_(None), access.customers_seen(viewer))
-        .order_by(Customer.last_contact_at.desc(), Customer.id.desc())
+        .join(Customer, Customer.id == customer)
+        .where(matches(sqlite, "customer_search", bindparam("words", type_=String)), Customer.merged_into_id.is_(None))
+        .order_by(key.desc())
+        .limit(SORTED)
     )
-    return list(session.scalars(statement.limit(limit)))
+    return found if sees_all else found.where(access.CUSTOMERS_SEEN)
+
+
+_ROWS = select(Customer.id, Customer.name, Customer.vip, Customer.last_contact_at).where(
+    Customer.id.in_(bindparam("customers", expanding=True))
+)
+_IDENTITIES = (
+    select(Identity).where(Identity.customer_id.in_(bindparam("customers", expanding=True))).order_by(Identity.id)
+)
 
 
 def customers(session: Session, viewer: Viewer, query: Query | str, limit: int = 6) -> tuple[Person, ...]:
-    """People by name, address or number (with or without country code), whoever was in touch last first."""
+    """People by name, address or number (with or without country code), whoever was in touch last first; of more than
+    SORTED the newest."""
     if isinstance(query, str):
         query = understand(query)
     if not query.phrases:
         return ()
-    ids = customer_ids(session, viewer, query, limit)
+    sqlite = on_sqlite(session)
+    words = asked(sqlite, query, digits=True)
+    found_rows = rows(session, _finding(sqlite, viewer.sees_all), words=words, **access.seen_by(viewer)).all()
+    ids = [row.id for row in sorted(found_rows, key=lambda row: (row.last_contact_at, row.id), reverse=True)[:limit]]
     if not ids:
         return ()
-    rows = {c.id: c for c in session.scalars(select(Customer).where(Customer.id.in_(ids)))}
-    known: dict[int, list[Identity]] = {}
-    for identity in session.scalars(select(Identity).where(Identity.customer_id.in_(ids)).order_by(Identity.id)):
-        known.setdefault(identity.customer_id, []).append(identity)
+    known = {row.id: row for row in rows(session, _ROWS, customers=ids)}
+    theirs: dict[int, list[Identity]] = {}
+    for identity in session.scalars(_IDENTITIES, {"customers": ids}):
+        theirs.setdefault(identity.customer_id, []).append(identity)
     found = pattern(query.phrases, query.prefix)
-    return tuple(_person(rows[i], known.get(i, []), found, query) for i in ids)
+    return tuple(_person(known[i], theirs.get(i, []), found, query) for i in ids)
 
 
 @cache
@@ -69,7 +88,7 @@ def in_browser(identity_kind: str) -> bool:
     return any(getattr(c, "in_place", False) for c in kinds)
 
 
-def _person(customer: Customer, identities: list[Identity], found: Any, query: Query) -> Person:
+def _person(customer: Any, identities: list[Identity], found: Any, query: Query) -> Person:
     best = next((i for i in identities if _matches(i, found, query)), identities[0] if identities else None)
     told = best is not None and not in_browser(best.kind)
     name = customer.name or (best.label if best is not None and told else f"#{customer.id}")

@@ -121,13 +121,14 @@ def _read(reading: _Reading, chunk: re.Match[str]) -> None:
 
 
 def _few(phrases: Iterable[Phrase]) -> tuple[Phrase, ...]:
-    kept, count = [], 0
+    """Each once, at its last place: the last one may be a beginning."""
+    kept: list[Phrase] = []
+    room = MAX_TOKENS
     for phrase in phrases:
-        if count + len(phrase) > MAX_TOKENS:
-            break
-        count += len(phrase)
-        kept.append(phrase)
-    return tuple(dict.fromkeys(kept))
+        if room:
+            kept.append(phrase[:room])
+            room -= len(kept[-1])
+    return tuple(reversed(dict.fromkeys(reversed(kept))))
 
 
 def _known(reading: _Reading, name: str, known: Iterable[str]) -> tuple[str, ...]:
@@ -159,21 +160,37 @@ def _day(reading: _Reading, name: str, zone: str) -> datetime | None:
 # --- the languages of the two engines ------------------------------------------------------------------------
 
 
-def fts5(phrases: Iterable[Phrase], prefix: bool) -> str:
-    """Words are letters and digits only, so that nothing in them can be FTS5 syntax."""
-    parts = [f'"{" ".join(p)}"' for p in phrases]
-    if prefix and parts:
-        parts[-1] += "*"
-    return " AND ".join(parts)
+PLAIN = ("",)  # words that are led by nothing
 
 
-def tsquery(phrases: Iterable[Phrase], prefix: bool) -> str:
-    parts = [[f"'{w}'" for w in p] for p in phrases]
-    if prefix and parts:
-        parts[-1][-1] += ":*"
-    return " & ".join(f"({' <-> '.join(p)})" for p in parts)
+def fts5(phrases: Iterable[Phrase], prefix: bool, leads: Iterable[str] = PLAIN) -> str:
+    """Words are letters and digits only, so that nothing in them can be FTS5 syntax. `leads`: the blocks looked into."""
+
+    def led(lead: str) -> str:
+        parts = [f'"{" ".join(lead + w for w in p)}"' for p in phrases]
+        if prefix:
+            parts[-1] += "*"
+        return f"({' AND '.join(parts)})"
+
+    return " OR ".join(led(lead) for lead in leads)
+
+
+def tsquery(phrases: Iterable[Phrase], prefix: bool, leads: Iterable[str] = PLAIN) -> str:
+    def led(lead: str) -> str:
+        parts = [[f"'{lead}{w}'" for w in p] for p in phrases]
+        if prefix:
+            parts[-1][-1] += ":*"
+        return " & ".join(f"({' <-> '.join(p)})" for p in parts)
+
+    return " | ".join(f"({led(lead)})" for lead in leads)
 
 
 def tsvector(terms: str) -> str:
-    """A tsvector literal of folded words; positions end at 16,383 as PostgreSQL's do."""
-    return " ".join(f"'{w}':{min(i, 16383)}" for i, w in enumerate(terms.split(), 1))
+    """A tsvector literal of folded words; positions end at 16,383 as PostgreSQL's do, and so does what it can hold."""
+    parts, room = [], 1_000_000
+    for i, word in enumerate(terms.split(), 1):
+        room -= len(word.encode()) + 8
+        if room < 0:
+            break
+        parts.append(f"'{word}':{min(i, 16383)}")
+    return " ".join(parts)
