@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import Executable, insert
+from sqlalchemy import event as on
 from sqlalchemy.orm import Session, make_transient_to_detached
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -128,4 +129,22 @@ def is_new(session: Session, model: type[Any], id_: int | None) -> bool:
     return batch is not None and (model, id_) in batch.made
 
 
-__all__ = ["Newcomers", "bring", "is_new", "of", "open"]
+class Holding(Session):
+    """A session that keeps what it read until it ends: the identity map alone forgets rows nobody holds, and every
+    service that asks for the ticket by its id would read it again. What a batch brought is written with the rest."""
+
+    def flush(self, objects: Any = None) -> None:
+        batch = of(self)
+        if batch is not None:
+            batch.write()
+        super().flush()
+
+
+@on.listens_for(Holding, "detached_to_persistent")
+@on.listens_for(Holding, "loaded_as_persistent")
+@on.listens_for(Holding, "pending_to_persistent")
+def _hold(session: Session, row: object) -> None:
+    session.info.setdefault("held", []).append(row)
+
+
+__all__ = ["Holding", "Newcomers", "bring", "is_new", "of", "open"]

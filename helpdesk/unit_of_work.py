@@ -21,56 +21,30 @@ from datetime import datetime
 from typing import Any
 
 from flask import Flask, current_app
-from sqlalchemy import Engine, Executable, bindparam, insert, select, text, update
-from sqlalchemy import event as on
+from sqlalchemy import Engine, insert
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from helpdesk import access, newcomers, realtime, wakeups
+from helpdesk import event_log, newcomers, realtime, wakeups
 from helpdesk.config import Settings
-from helpdesk.database import WriteLock, begin, rows, writer_engine
+from helpdesk.database import WriteLock, begin, writer_engine
 from helpdesk.errors import Unavailable
+from helpdesk.event_log import Recorded
 from helpdesk.events import Event
 from helpdesk.extensions import db
 from helpdesk.failpoints import failpoint
-from helpdesk.models import EventRow, Grant, Message, OutboxRow, Ticket, now
+from helpdesk.models import OutboxRow, now
 
 log = logging.getLogger(__name__)
 
 TURN_S = 0.02
-EVENT_LOCK = 0x68656C70  # pg_advisory_xact_lock key: "help"
 
 Now = Callable[["UnitOfWork", Event], None]
 Listeners = Mapping[type[Event], tuple[tuple[Now, ...], tuple[str, ...]]]
 
-# Events that add a message: its seq, and its ticket's, is the event's number.
-_ADDS_MESSAGE = ("message_received", "reply_sent", "note_added", "survey_sent")
-
-_EVENTS = EventRow.__table__
-_ADD = insert(_EVENTS).returning(_EVENTS.c.seq)  # type: ignore[arg-type]
-_ADD_IN_ORDER = insert(_EVENTS).returning(_EVENTS.c.seq, sort_by_parameter_order=True)  # type: ignore[arg-type]
-_NUMBER_MESSAGE, _NUMBER_TICKET = (
-    update(table).where(table.c.id == bindparam("row")).values(seq=bindparam("n"))  # type: ignore[arg-type]
-    for table in (Message.__table__, Ticket.__table__)
-)
-_HEARING = (
-    select(Ticket.id, Ticket.number, Ticket.visible_team_id, Ticket.assignee_id, Grant.agent_id)
-    .outerjoin(Grant, Grant.ticket_id == Ticket.id)
-    .where(Ticket.id.in_(bindparam("ids", expanding=True)))
-)
-
 _current: ContextVar[UnitOfWork | None] = ContextVar("unit_of_work", default=None)
-
-
-@dataclass
-class Recorded:
-    event: Event
-    actor: str
-    reason: str
-    at: datetime
-    seq: int = 0
 
 
 @dataclass
@@ -153,9 +127,9 @@ class UnitOfWork:
         """Flush; then outbox rows; then, last of all, the numbered events."""
         self.session.flush()
         self._write_outbox()
-        self._about = self._who_hears()
+        self._about = event_log.who_hears(self.session, self.recorded)
         if self.recorded:
-            self._write_events()
+            event_log.write(self.session, self.recorded)
 
     def _write_outbox(self) -> None:
         plain = [row for row in self.outbox if row["dedupe"] is None]
@@ -166,73 +140,12 @@ class UnitOfWork:
             build = pg_insert if self.session.bind.dialect.name == "postgresql" else sqlite_insert  # type: ignore[union-attr]
             self.session.execute(build(OutboxRow).on_conflict_do_nothing(index_elements=["dedupe"]), unique)
 
-    def _write_events(self) -> None:
-        if self.session.bind.dialect.name == "postgresql":  # type: ignore[union-attr]
-            self.session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": EVENT_LOCK})
-        told = [
-            {
-                "type": entry.event.type,
-                "ticket_id": entry.event.ticket_id,
-                "customer_id": entry.event.customer_id,
-                "message_id": entry.event.message_id,
-                "actor": entry.actor,
-                "data": entry.event.data(),
-                "reason": entry.reason,
-                "created_at": entry.at,
-            }
-            for entry in self.recorded
-        ]
-        postgresql = self.session.bind.dialect.name == "postgresql"  # type: ignore[union-attr]
-        # SQLite numbers the rows of one statement in their order, so that sorting its answers is enough.
-        adding = _ADD_IN_ORDER if postgresql else _ADD
-        numbers = self.session.connection().execute(adding, told).scalars()  # rows alike, one statement
-        for entry, seq in zip(self.recorded, sorted(numbers), strict=True):
-            entry.seq = seq
-        self._number_messages()
-
-    def _number_messages(self) -> None:
-        """seq of a message is that of the event that added it; of a ticket that of its newest message."""
-        messages: dict[int, int] = {}
-        newest: dict[int, int] = {}
-        for entry in self.recorded:
-            event = entry.event
-            if event.type in _ADDS_MESSAGE and event.message_id is not None:
-                messages[event.message_id] = entry.seq
-                if event.ticket_id is not None:
-                    newest[event.ticket_id] = entry.seq
-        self._set(_NUMBER_MESSAGE, messages)
-        self._set(_NUMBER_TICKET, newest)
-
-    def _set(self, statement: Executable, numbers: dict[int, int]) -> None:
-        if numbers:
-            self.session.connection().execute(statement, [{"row": id_, "n": seq} for id_, seq in numbers.items()])
-
-    def _who_hears(self) -> dict[int, tuple[int, list[str]]]:
-        """Ticket id -> its number and the rooms that may know of it; one query whatever the number of events."""
-        ids = {e.event.ticket_id for e in self.recorded if e.event.ticket_id is not None}
-        if not ids:
-            return {}
-        known: dict[int, tuple[int, int]] = {}
-        hear: dict[int, set[int]] = {}
-        for ticket_id, number, team_id, assignee_id, granted_id in rows(self.session, _HEARING, ids=list(ids)):
-            known[ticket_id] = number, team_id
-            hear.setdefault(ticket_id, set()).update({assignee_id, granted_id} - {None})
-        return {id_: (number, access.rooms_for(team_id, hear[id_])) for id_, (number, team_id) in known.items()}
-
     def doorbells(self) -> list[realtime.Doorbell]:
-        return [self._doorbell(entry) for entry in self.recorded if entry.event.ticket_id in self._about]
-
-    def _doorbell(self, entry: Recorded) -> realtime.Doorbell:
-        event = entry.event
-        number, rooms = self._about[event.ticket_id]  # type: ignore[index]
-        old = getattr(event, "old", None)
-        # Whoever just lost the ticket (another team, another assignee) must see it leave their list.
-        if event.type == "team_changed":
-            rooms = [*rooms, f"team:{old or 0}"]
-        if event.type == "ticket_assigned" and old:
-            rooms = [*rooms, f"agent:{old}"]
-        ids = {k: v for k, v in (("message", event.message_id), ("customer", event.customer_id)) if v is not None}
-        return realtime.Doorbell(entry.seq, event.type, number, tuple(dict.fromkeys(rooms)), ids)
+        return [
+            event_log.doorbell(e, *self._about[e.event.ticket_id])
+            for e in self.recorded
+            if e.event.ticket_id in self._about
+        ]
 
 
 def _flat(event: Event) -> dict[str, Any]:
@@ -241,24 +154,6 @@ def _flat(event: Event) -> dict[str, Any]:
 
 
 # --- entering one --------------------------------------------------------------------------------------------
-
-
-class _Holding(Session):
-    """A session that keeps what it read until it ends: the identity map alone forgets rows nobody holds, and every
-    service that asks for the ticket by its id would read it again. What a batch brought is written with the rest."""
-
-    def flush(self, objects: Any = None) -> None:
-        batch = newcomers.of(self)
-        if batch is not None:
-            batch.write()
-        super().flush()
-
-
-@on.listens_for(_Holding, "detached_to_persistent")
-@on.listens_for(_Holding, "loaded_as_persistent")
-@on.listens_for(_Holding, "pending_to_persistent")
-def _hold(session: Session, row: object) -> None:
-    session.info.setdefault("held", []).append(row)
 
 
 class Writers:
@@ -296,7 +191,7 @@ def unit_of_work(actor: str = "system", *, lasting: bool = True) -> Iterator[Uni
     if _current.get() is not None:
         raise RuntimeError("a unit of work is open already; pass it on instead of opening another")
     writers: Writers = current_app.extensions["writers"]
-    with writers.lock.held(), _Holding(writers.engine, expire_on_commit=False) as session:
+    with writers.lock.held(), newcomers.Holding(writers.engine, expire_on_commit=False) as session:
         work = UnitOfWork(session, actor, writers.listeners, writers.lock.wanted)
         begin(session, lasting=lasting)
         token = _current.set(work)

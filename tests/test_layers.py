@@ -32,7 +32,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("helpdesk.extensions", "helpdesk.templating"),
     ("helpdesk.models", "helpdesk.migrate", "helpdesk.wakeups"),
     ("helpdesk.access", "helpdesk.realtime", "helpdesk.broadcast", "helpdesk.open_sockets"),
-    ("helpdesk.unit_of_work", "helpdesk.newcomers"),
+    ("helpdesk.unit_of_work", "helpdesk.newcomers", "helpdesk.event_log"),
     ("helpdesk.services", *(f"helpdesk.demo.{m}" for m in ("ports", "shop", "mailbox", "customer", "pictures"))),
     (
         "helpdesk.forms",
