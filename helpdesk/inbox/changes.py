@@ -169,6 +169,7 @@ def _ticket_part(look: Looking, events: Sequence[Any]) -> dict[str, Any] | None:
         "seq": page.thread.newest_seq,
         "status": ticket.status,
         "shelf": ticket.shelf,
+        "merged_into": page.merged_into,
         "tasks": render_template("inbox/_tasks.html", t=page),
         "side": any(e.type in _SIDE for e in about),
     }

@@ -161,11 +161,11 @@ def paragraphs(text: str) -> Markup:
 
 def mentions(text: str, names: Any) -> Markup:
     """A note's text with the colleagues it names marked."""
-    shown = str(paragraphs(text))
-    for name in names.agents.values():
-        tagged = str(escape(f"@{name}"))
-        shown = shown.replace(tagged, f'<span class="hd-mention">{tagged}</span>')
-    return Markup(shown)  # noqa: S704 - both parts are escaped above
+    longest_first = sorted((str(escape(f"@{name}")) for name in names.agents.values()), key=len, reverse=True)
+    if "@" not in text or not longest_first:
+        return paragraphs(text)
+    tagged = re.compile("|".join(re.escape(name) for name in longest_first))
+    return Markup(tagged.sub(r'<span class="hd-mention">\g<0></span>', str(paragraphs(text))))  # noqa: S704 - escaped above
 
 
 def clean_html(html: str) -> Markup:

@@ -172,6 +172,20 @@ def page(session: Session, viewer: Viewer, asked: Asked, cursor: Cursor | None =
     return Page([by_id[id_] for _, id_, _ in found if id_ in by_id], str(last) if last else "")
 
 
+WHOLE = 1000  # tickets of a list that one deed is about at most
+
+
+def numbers(session: Session, viewer: Viewer, asked: Asked) -> tuple[list[int], bool]:
+    """Numbers of a list's tickets in its order, `WHOLE` at most; whether there are more."""
+    at = datetime.now(UTC)
+    ids: list[int] = []
+    for part in _parts(asked, None):
+        left = WHOLE + 1 - len(ids)
+        ids += [row[0] for row in rows(session, ordered_ids(asked, viewer, part, None, left, at))] if left > 0 else []
+    by_id = dict(session.execute(select(Ticket.id, Ticket.number).where(Ticket.id.in_(ids[:WHOLE]))).all())
+    return [by_id[i] for i in ids[:WHOLE] if i in by_id], len(ids) > WHOLE
+
+
 def _parts(asked: Asked, cursor: Cursor | None) -> tuple[str, ...]:
     if asked.order == "oldest":
         return ("o",)

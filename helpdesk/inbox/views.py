@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, g, make_response, redirect, render_template, request, url_for
+from flask import Response, g, jsonify, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -30,6 +30,7 @@ from helpdesk.inbox import (
     palette,
     panel,
     paper,
+    queries,
     saved,
     sharing,
     socket_cap,
@@ -80,6 +81,14 @@ def list_fragment() -> Response:
     values["selected"] = request.args.get("open", type=int)
     template = "inbox/_list.html" if whole else "inbox/_rows.html"
     return make_response(render_template(template, **values))
+
+
+@bp.get("/inbox/list/numbers")
+def list_numbers() -> Response:
+    """JSON: the numbers of a list's tickets from its first on, to do something to all of them; whether there are more."""
+    asked, _saved = lists.asked_for(g.viewer)
+    numbers, more = queries.numbers(db.session, g.viewer, asked)
+    return jsonify(numbers=numbers, more=more)
 
 
 @bp.get("/inbox/filters")

@@ -113,9 +113,13 @@ def mentioned(work: UnitOfWork, text: str) -> list[int]:
     """Agents whose full name stands after an @ in the text, however its marks were typed."""
     if "@" not in text:
         return []
-    folded = fold(text)
-    agents = work.session.execute(select(Agent.id, Agent.name).where(Agent.disabled_at.is_(None)))
-    return [id_ for id_, name in agents if f"@{fold(name)}" in folded]
+    left, found = fold(text), []
+    agents = work.session.execute(select(Agent.id, Agent.name).where(Agent.disabled_at.is_(None))).all()
+    for id_, name in sorted(agents, key=lambda a: len(a.name), reverse=True):  # "@Linh Chi" is not "@Linh", too
+        if f"@{fold(name)}" in left:
+            found.append(id_)
+            left = left.replace(f"@{fold(name)}", "@")
+    return found
 
 
 @bp.post("/messages/<int:message_id>/undo")

@@ -87,6 +87,15 @@ def begin_again(
     return find(work.session, viewer, ticket.id, "reply")
 
 
+def move(session: Session, source_id: int, target_id: int) -> None:
+    """A ticket went into another one: what somebody was writing goes along, unless they write there already."""
+    there = select(Draft.agent_id, Draft.kind).where(Draft.ticket_id == target_id)
+    taken = {(agent_id, kind) for agent_id, kind in session.execute(there)}
+    for draft in session.scalars(select(Draft).where(Draft.ticket_id == source_id)):
+        if (draft.agent_id, draft.kind) not in taken:
+            draft.ticket_id = target_id
+
+
 def shown(session: Session, viewer: Viewer, ticket_id: int) -> dict[str, dict[str, Any]]:
     """What the viewer has begun in a ticket, by kind, as the composer takes it up."""
     mine = session.scalars(select(Draft).where(Draft.ticket_id == ticket_id, Draft.agent_id == viewer.agent_id))
@@ -111,4 +120,4 @@ def of_others(session: Session, viewer: Viewer, ticket_id: int) -> list[Draft]:
     return list(session.scalars(statement.order_by(Draft.updated_at)))
 
 
-__all__ = ["KINDS", "as_told", "begin_again", "find", "forget", "of_others", "save", "shown"]
+__all__ = ["KINDS", "as_told", "begin_again", "find", "forget", "move", "of_others", "save", "shown"]

@@ -18,7 +18,7 @@ from helpdesk.access import Viewer, require_write
 from helpdesk.errors import Conflict, Invalid, NotFound
 from helpdesk.events import TicketAbsorbed, TicketsMerged
 from helpdesk.models import Delivery, FollowUpTask, Grant, HeldReply, Inbound, Merge, Message, Ticket, TicketTag
-from helpdesk.services import sla, standing
+from helpdesk.services import drafts, sla, standing
 from helpdesk.services.identities import insert_or_skip
 from helpdesk.services.turns import wants_answer
 from helpdesk.unit_of_work import UnitOfWork
@@ -57,6 +57,7 @@ def merge(work: UnitOfWork, viewer: Viewer, source_number: int, target_number: i
     )  # fmt: skip
     work.session.add(row)
     standing.reckon(work, target)
+    drafts.move(work.session, source.id, target.id)
     _tell(work, source, target, undone=False)
     if waits is not None and not standing.answered_after(work.session, waits) and wants_answer(work, target, waits):
         sla.turn(work, target)

@@ -11,9 +11,10 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
 from connectors.contract import Address
+from helpdesk.access import viewer_of
 from helpdesk.extensions import db
 from helpdesk.models import Draft, Macro, Message, Team
-from helpdesk.services import tickets
+from helpdesk.services import ticket_merging, tickets
 from helpdesk.unit_of_work import unit_of_work
 from tests.processes.running import until
 from tests.servers.browser import assert_accessible
@@ -188,3 +189,35 @@ def test_a_ticket_that_went_to_another_team_says_so_and_shows_what_was_not_sent(
         tickets.set_team(work, None, work.session.get_one(tickets.Ticket, 1), None)
     minh.reload()
     expect(reply_of(minh)).to_have_value("Half a sentence")
+
+
+def test_what_is_being_written_goes_along_when_the_ticket_is_merged(shop: Any, sign_in: SignIn) -> None:
+    minh = sign_in(shop.minh, "/tickets/1001?view=open")
+    minh.wait_for_function("() => window.hdLive?.connected")
+    reply_of(minh).fill("Half a sentence")
+    with unit_of_work(actor=f"agent:{shop.linh.id}") as work:
+        ticket_merging.merge(work, viewer_of(work.session.merge(shop.linh)), 1001, 1002)
+    expect(minh).to_have_url(re.compile("/tickets/1002"))
+    expect(minh.get_by_text("#1001 was merged into #1002").first).to_be_visible()
+    expect(reply_of(minh)).to_have_value("Half a sentence")
+    until(lambda: texts() == ["Half a sentence"], what="the draft, once")
+    db.session.rollback()
+    assert db.session.scalars(select(Draft.ticket_id)).all() == [2]
+
+
+def test_a_ticket_made_anew_on_the_page_keeps_the_last_words(shop: Any, sign_in: SignIn) -> None:
+    linh = sign_in(shop.linh, "/tickets/1001")
+    reply_of(linh).fill("Saved words")
+    saved(linh)
+    late: list[Any] = []
+    linh.route("**/tickets/1001?*", lambda route: late.append((route, route.fetch())))
+    linh.evaluate("() => document.dispatchEvent(new CustomEvent('hd:reset'))")
+    until(lambda: bool(linh.wait_for_timeout(50)) or bool(late), what="the ticket asked for again")
+    reply_of(linh).fill("Saved words and more")
+    saved(linh)
+    until(lambda: bool(linh.wait_for_timeout(50)) or texts() == ["Saved words and more"], what="saved")
+    route, response = late[0]
+    route.fulfill(response=response)  # as it was before
+    expect(linh.get_by_role("combobox", name="Reply via")).to_be_visible()
+    linh.wait_for_function("() => document.querySelector('#composer').dataset.drafts?.includes('Saved words\"')")
+    expect(reply_of(linh)).to_have_value("Saved words and more")

@@ -14,7 +14,7 @@ from sqlalchemy import insert
 from connectors.contract import Address
 from helpdesk.access import viewer_of
 from helpdesk.extensions import db
-from helpdesk.models import Agent, EventRow, Lease, Ticket
+from helpdesk.models import Agent, EventRow, Lease, Ticket, View
 from helpdesk.services import replies, tickets
 from helpdesk.services.replies import Written
 from helpdesk.unit_of_work import unit_of_work
@@ -136,6 +136,43 @@ def test_many_are_chosen_by_keys_changed_and_taken_back(shop: Any, sign_in: Sign
     expect(linh.get_by_text("Taken back: 23")).to_be_visible()
     db.session.rollback()
     assert db.session.query(Ticket).filter_by(assignee_id=shop.linh.id).count() == 0
+
+
+def test_the_whole_list_is_chosen_also_what_is_not_loaded(shop: Any, sign_in: SignIn) -> None:
+    shop.fill(60)
+    shop.says("Not of the list", "closed")
+    shop.does(shop.minh, 1061, lambda work, me, t: tickets.set_status(work, me, t, "solved"))
+    linh = sign_in(shop.linh, "/?view=open")
+    linh.keyboard.press("j")
+    linh.keyboard.press("x")
+    bar = linh.get_by_role("toolbar", name="Bulk actions")
+    bar.get_by_role("checkbox", name="Select all").check()
+    loaded = rows(linh).locator("[data-check]").count()
+    assert loaded < 60
+    bar.get_by_role("button", name="Select the whole list").click()
+    expect(bar).to_contain_text("60 selected")
+    linh.keyboard.press("p")
+    linh.keyboard.type("urgent")
+    linh.keyboard.press("Enter")
+    expect(linh.get_by_text("Changed: 60")).to_be_visible()
+    db.session.rollback()
+    assert db.session.query(Ticket).filter_by(priority="urgent").count() == 60
+    linh.get_by_role("button", name="Undo", exact=True).click()
+    expect(linh.get_by_text("Taken back: 60")).to_be_visible()
+    db.session.rollback()
+    assert db.session.query(Ticket).filter_by(priority="urgent").count() == 0
+
+
+def test_counts_of_saved_views_follow_while_the_page_is_open(shop: Any, sign_in: SignIn) -> None:
+    shop.fill(2)
+    with unit_of_work() as work:
+        work.session.add(View(name="Urgent ones", filter={"view": "open", "priority": "urgent"}, position=1))
+    linh = sign_in(shop.linh, "/?view=open")
+    listens(linh)
+    view = linh.get_by_role("navigation", name="Views").get_by_role("link", name=re.compile("^Urgent ones"))
+    expect(view.locator("[data-count]")).to_have_text("")
+    shop.does(shop.minh, 1002, lambda work, me, t: tickets.set_priority(work, me, t, "urgent"))
+    expect(view).to_contain_text("1")
 
 
 def quarter_of_an_hour(work: Any, ticket_id: int) -> None:

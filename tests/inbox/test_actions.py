@@ -114,6 +114,16 @@ def test_a_reply_stops_if_and_only_if_somebody_else_wrote(client: Any, make: Any
     assert post(client, "reply", text="And one thing more.", seen_seq=told["seq"]).status_code == 200  # one's own
 
 
+def test_of_two_names_that_begin_alike_only_the_one_written_is_mentioned(client: Any, make: Any) -> None:
+    make.agent("agent", name="Linh")
+    chi = make.agent("agent", name="Linh Chi")
+    post(client, "note", text="@Linh Chi please look")
+    granted = db.session.scalars(select(Grant.agent_id).where(Grant.why == "mention")).all()
+    assert granted == [chi.id]
+    page = client.get("/tickets/1001").get_data(as_text=True)
+    assert '<span class="hd-mention">@Linh Chi</span>' in page
+
+
 def test_a_note_mentions_by_name_with_or_without_marks(client: Any, make: Any) -> None:
     minh = make.agent("agent", name="Minh Hoàng", teams=[])
     post(client, "note", text="@minh hoang two sets are left, @Nobody knows")

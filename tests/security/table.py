@@ -30,7 +30,7 @@ _LINES = {
         api.add_customer api.list_events api.list_macros api.list_rules api.search_all api.list_sla_policies
         api.list_survey_responses api.list_surveys api.list_teams api.list_tickets api.start_ticket api.list_views
         customers.index customers.live customers.new customers.new_call customers.match_number customers.new_message
-        customers.message_who customers.search inbox.home inbox.changes inbox.token inbox.filter_form inbox.list_fragment
+        customers.message_who customers.search inbox.home inbox.changes inbox.token inbox.filter_form inbox.list_fragment inbox.list_numbers
         inbox.find inbox.check_addresses inbox.find_ticket inbox.bulk inbox.bulk_form inbox.complete inbox.all_views
         inbox.upload inbox.save_view settings.index settings.macros settings.new_macro""",
     TICKET: """api.download_attachment api.get_customer api.change_customer api.add_identity api.merge_customer

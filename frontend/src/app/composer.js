@@ -23,7 +23,8 @@ let ids = {}; // by kind, what is being written is sent as: sent again, it is th
 export const composer = () => $('#composer');
 const number = () => composer()?.dataset.number;
 export const area = (kind = tab) => composer() && $(`[data-write="${kind}"]`, composer());
-const key = (kind = tab) => `hd-draft:${$('meta[name=hd-agent]').content}:${number()}:${kind}`;
+const key = (kind = tab, at = number()) => `hd-draft:${$('meta[name=hd-agent]').content}:${at}:${kind}`;
+const said = (kind) => composer() && { text: area(kind).value, html: kind === 'reply' ? rich.html(composer()) : '' };
 const via = () => $('[data-via]');
 
 // --- tabs ----------------------------------------------------------------------------------------------------
@@ -158,6 +159,7 @@ function reached(name, text) {
 }
 
 let taken = {}; // the drafts as the ticket came with them
+let again = null; // what stood in the composer when the page made the same ticket anew
 
 function begin() {
   const form = composer();
@@ -171,7 +173,7 @@ function begin() {
   taken = JSON.parse(form.dataset.drafts ?? '{}');
   for (const kind of ['reply', 'note']) {
     const kept = unsaved(kind);
-    const { text = '', html = '' } = kept ?? taken[kind] ?? {};
+    const { text = '', html = '' } = (again?.number === number() && again[kind]) || kept || taken[kind] || {};
     area(kind).value = text;
     grow(area(kind));
     if (kind === 'reply' && html) rich.restore(form, html, text);
@@ -206,7 +208,7 @@ export function grow(box) {
 export function written() {
   const box = area();
   if (!box) return;
-  const html = tab === 'reply' ? rich.html(composer()) : '';
+  const { html } = said(tab);
   typedAt = Date.now();
   if (box.value) localStorage.setItem(key(), JSON.stringify({ text: box.value, html }));
   else localStorage.removeItem(key());
@@ -252,18 +254,28 @@ export async function save({ leaving = false } = {}) {
 }
 
 async function saveOne(kind, leaving) {
-  const [at, name, said] = [number(), key(kind), content(kind)];
-  const answer = await post(`/tickets/${at}/draft`, { kind, ...said, via: via()?.value, cc: $('#cc').value, client_msg_id: idOf(kind) }, { keepalive: leaving });
-  if (answer.ok) reached(name, said.text);
+  const [at, name, values] = [number(), key(kind), content(kind)];
+  const answer = await post(`/tickets/${at}/draft`, { kind, ...values, via: via()?.value, cc: $('#cc').value, client_msg_id: idOf(kind) }, { keepalive: leaving });
+  if (answer.ok) reached(name, values.text);
   const box = composer() && $('[data-draft-state]', composer());
   if (number() !== at || !box) return;
   const time = new Date().toLocaleTimeString(document.documentElement.lang, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23', timeZone: $('meta[name=hd-timezone]')?.content });
-  const empty = !area(kind).value && !said.attachment.length;
+  const empty = !area(kind).value && !values.attachment.length;
   if (kind === tab) box.textContent = empty ? '' : answer.ok ? word('draft_saved', { time }) : word('draft_kept');
   if (!answer.ok) dirty.add(kind);
 }
 
-document.addEventListener('hd:leave-ticket', () => {
+// What is being written belongs to the ticket that took over.
+document.addEventListener('hd:merged', ({ detail }) => {
+  dirty.clear();
+  for (const kind of ['reply', 'note']) {
+    const text = area(kind)?.value;
+    localStorage.removeItem(key(kind));
+    if (text) localStorage.setItem(key(kind, detail.to), JSON.stringify({ text, html: kind === 'reply' ? rich.html(composer()) : '' }));
+  }
+});
+document.addEventListener('hd:leave-ticket', ({ detail }) => {
+  again = detail?.again ? { number: number(), reply: said('reply'), note: said('note') } : null;
   save();
   clearTimeout(lookTimer);
   closeSuggestions();

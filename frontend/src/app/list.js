@@ -103,6 +103,7 @@ function settle() {
   button.hidden = count === 0;
   if (count) button.querySelector('span').textContent = word(count === 1 ? 'newer_one' : 'newer', { n: count });
   $('.hd-none').hidden = $$('#rows > [data-id]').length > 0;
+  paintBulk();
 }
 
 export function showNewer() {
@@ -134,10 +135,13 @@ async function loadMore() {
   loading = false;
   if (html === null || !mark.isConnected) return;
   for (const fresh of [...parse(html).children]) {
-    if (!fresh.dataset.id || !rowOf(fresh.dataset.id)) rows().insertBefore(fresh, mark);
+    if (fresh.dataset.id && rowOf(fresh.dataset.id)) continue;
+    if (beyond.includes(fresh.dataset.number)) $('[data-check]', fresh).checked = true;
+    rows().insertBefore(fresh, mark);
   }
   more.unobserve(mark);
   mark.remove();
+  paintBulk();
   watch();
 }
 
@@ -151,6 +155,7 @@ function watch() {
 /** Load a list into the page; `query` without the question mark. */
 export async function show(query, { push = true } = {}) {
   pending.clear();
+  beyond = [];
   const list = $('#list');
   const slow = setTimeout(() => list.setAttribute('aria-busy', 'true'), 120);
   const open = $('#ticket')?.dataset.ticket;
@@ -249,13 +254,15 @@ document.addEventListener('click', (event) => {
 // --- choosing several ----------------------------------------------------------------------------------------
 
 const checked = () => $$('#rows [data-check]:checked');
-export const chosenNumbers = () => checked().map((box) => box.value);
+let beyond = []; // numbers of chosen tickets that are not on the page
+export const chosenNumbers = () => [...new Set([...checked().map((box) => box.value), ...beyond])];
 
 function paintBulk() {
-  const many = checked();
   const bar = $('[data-bulk]');
   if (!bar) return;
+  const many = chosenNumbers();
   bar.hidden = many.length === 0;
+  $('[data-bulk-whole]', bar).hidden = !$('.hd-more') || beyond.length > 0 || !$('[data-check-all]', bar).checked;
   $('[data-bulk-count]').textContent = word('selected', { n: many.length });
   for (const row of $$('#rows > [data-id]')) row.classList.toggle('is-checked', Boolean($('[data-check]', row)?.checked));
 }
@@ -264,6 +271,7 @@ export function toggleCheck(row) {
   const box = row && $('[data-check]', row);
   if (!box) return;
   box.checked = !box.checked;
+  if (!box.checked) leaveWhole();
   anchor = row;
   paintBulk();
 }
@@ -288,9 +296,13 @@ document.addEventListener('click', (event) => {
 });
 
 document.addEventListener('change', (event) => {
-  if (event.target.matches('[data-check]')) paintBulk();
+  if (event.target.matches('[data-check]')) {
+    if (!event.target.checked) leaveWhole();
+    paintBulk();
+  }
   if (event.target.matches('[data-check-all]')) {
     for (const box of $$('#rows [data-check]')) box.checked = event.target.checked;
+    if (!event.target.checked) beyond = [];
     paintBulk();
   }
   const pick = event.target.closest('[data-bulk-pick]');
@@ -316,11 +328,29 @@ document.addEventListener('click', (event) => {
     toggle.setAttribute('aria-pressed', String(on));
   }
   if (event.target.closest('[data-bulk-clear]')) clearChecks();
+  if (event.target.closest('[data-bulk-whole]')) chooseWhole();
   const deed = event.target.closest('[data-bulk-do]');
   if (deed) bulk(deed.dataset.bulkDo, deed.dataset.bulkValue ?? '');
 });
 
+/** All of the list, also what is not loaded. */
+async function chooseWhole() {
+  const response = await fetch(`/inbox/list/numbers?${$('#list').dataset.query}`, { headers: { Accept: 'application/json' } }).catch(() => null);
+  if (!response?.ok) return void toast(word('no_connection'), { bad: true });
+  const { numbers, more } = await response.json();
+  beyond = numbers.map(String);
+  paintBulk();
+  if (more) toast(word('chosen_most', { n: numbers.length }));
+}
+
+/** One was taken out: only those on the page stay chosen. */
+function leaveWhole() {
+  beyond = [];
+  $('[data-check-all]').checked = false;
+}
+
 function clearChecks() {
+  leaveWhole();
   for (const box of checked()) box.checked = false;
   paintBulk();
 }

@@ -4,6 +4,7 @@ import { $, $$, freshToken, mine, word } from './util.js';
 
 const QUIET_MS = 300;
 const POLL_MS = 4000; // without a socket
+const SAVED_MS = 5000;
 const CALM_MS = 60_000; // even with one: whether the worker lives, and doorbells that never rang
 const inbox = document.body.dataset.page === 'inbox';
 
@@ -39,7 +40,7 @@ export function ring() {
 function question() {
   const asked = new URLSearchParams({ after: state.cursor });
   const list = $('#list');
-  if (!inbox || !state.applied) asked.set('counts', '1');
+  if (!inbox || !state.applied || state.recount) asked.set('counts', '1'), (state.recount = false);
   if (list) {
     for (const [key, value] of new URLSearchParams(list.dataset.query)) asked.set(key, value);
     asked.set('rows', $$('#rows > [data-id]').map((row) => row.dataset.id).slice(0, 500).join(','));
@@ -91,8 +92,19 @@ async function apply(answer) {
   state.applied += 1;
   if (answer.worker !== undefined) state.worker = answer.worker;
   if (answer.counts) paintCounts(answer.counts);
+  if (answer.events?.length && $('.hd-nav [data-count^=v]')) countSavedSoon();
   document.dispatchEvent(new CustomEvent(reset ? 'hd:reset' : 'hd:changes', { detail: answer }));
   state.shown = answer.cursor;
+}
+
+// Saved views are counted again a while after something happened: each costs a question of its own.
+let counting = 0;
+function countSavedSoon() {
+  counting ||= setTimeout(() => {
+    counting = 0;
+    state.recount = true;
+    if (!document.hidden) fetchNow();
+  }, SAVED_MS + 20 * state.lastMs);
 }
 
 /** After the next frame is on the screen; soon in any case, for a page that is not drawn now. */

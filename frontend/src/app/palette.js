@@ -48,6 +48,7 @@ async function choices(typed) {
   const fits = (await values).filter(([, words]) => wanted.every((part) => folded(words).includes(part)));
   if (mine !== turn) return;
   const begins = ([, words]) => folded(words).split(/\s+/).some((part) => part.startsWith(wanted[0]));
+  fits.sort(([a], [b]) => Number(['', '0'].includes(a)) - Number(['', '0'].includes(b))); // nobody, no team: last
   const items = [...fits.filter(begins), ...fits.filter((one) => !begins(one))].slice(0, 50).map(([value, words]) => choice(name, numbers, value, words));
   const fresh = name === 'tag' && typed.trim() && !fits.some(([, words]) => folded(words) === folded(typed.trim()));
   if (fresh) items.push(choice(name, numbers, typed.trim(), word('new_tag', { name: typed.trim() })));

@@ -1,7 +1,7 @@
 // One ticket: opening it, painting what changed in it, what of it was seen.
 import htmx from 'htmx.org';
 import { Idiomorph } from 'idiomorph';
-import { $, $$, announce, fragment, parse, post, word } from './util.js';
+import { $, $$, announce, fragment, parse, post, toast, word } from './util.js';
 
 const SEEN_MS = 1000;
 
@@ -22,7 +22,7 @@ export async function open(number, { push = true, url, hash = '' } = {}) {
   if (turn !== opening) return;
   pane.removeAttribute('aria-busy');
   if (html === null) return void mark($('#ticket')?.dataset.ticket);
-  document.dispatchEvent(new CustomEvent('hd:leave-ticket'));
+  document.dispatchEvent(new CustomEvent('hd:leave-ticket', { detail: { again: $('#ticket')?.dataset.ticket === String(number) } }));
   pane.replaceChildren(parse(html));
   $('#shell').classList.replace('show-list', 'show-ticket');
   if (push) history.pushState({}, '', `/tickets/${number}?${query}${hash}`);
@@ -203,6 +203,7 @@ document.addEventListener('hd:changes', (event) => {
   }
   if (!part) return;
   if (part.gone) return void lost();
+  if (part.merged_into && $('#ticket').dataset.shelf !== 'merged') return void follow(number, part.merged_into);
   if (event.detail !== said) say(part);
   Idiomorph.morph($('#ticket-head'), part.head, { morphStyle: 'outerHTML', callbacks: keepOpen });
   for (const field of $$('#ticket-head select[data-set]')) if (field !== document.activeElement) field.value = field.dataset.was;
@@ -229,6 +230,13 @@ function showTasks(html) {
   }
   $('#thread-tasks').replaceChildren(fresh);
   if (focused !== document.activeElement && focused?.closest('#thread-tasks')) focused.focus();
+}
+
+/** Somebody merged the open ticket into another one: that one is shown, what was being written goes along. */
+async function follow(from, to) {
+  document.dispatchEvent(new CustomEvent('hd:merged', { detail: { to } }));
+  await open(to);
+  toast(word('merged', { from, to }), { seconds: 10 });
 }
 
 /** The ticket may not be seen any more. What was being written is shown once more, to be copied. */
@@ -417,7 +425,7 @@ function imagesButton(button, count) {
   load.type = 'button';
   load.className = 'btn hd-sm';
   load.dataset.loadImages = `${button.dataset.original}?images=1`;
-  load.textContent = word('load_pictures', { n: count });
+  load.textContent = word(count === 1 ? 'load_pictures_one' : 'load_pictures', { n: count });
   return load;
 }
 
