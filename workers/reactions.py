@@ -10,10 +10,10 @@ from helpdesk.services import (
     continuations,
     fallback,
     held,
+    invites,
     mailer,
     moderation,
     own_requests,
-    people,
     recordings,
 )
 from helpdesk.unit_of_work import unit_of_work
@@ -32,7 +32,7 @@ def chat_unread(payload: Mapping[str, Any]) -> None:
 
 def password_forgotten(payload: Mapping[str, Any]) -> None:
     with unit_of_work() as work:
-        people.answer_forgotten(work, str(payload["email"]))
+        invites.answer_forgotten(work, str(payload["email"]))
 
 
 def requests_asked(payload: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from helpdesk.accounts.blueprint import bp, browser, opened, settings, signed_in
 from helpdesk.errors import Expired, Invalid
 from helpdesk.extensions import db, limiter
-from helpdesk.services import links, passwords, people
+from helpdesk.services import invites, links, passwords, people
 from helpdesk.services import signin as service
 from helpdesk.unit_of_work import unit_of_work
 
@@ -27,7 +27,7 @@ def forgot() -> BaseResponse | str:
     if request.method != "POST":
         return render_template("accounts/forgot.html", sent=False)
     with unit_of_work() as work:
-        people.forgot(work, request.form.get("email", ""))
+        invites.forgot(work, request.form.get("email", ""))
     return redirect(url_for("accounts.forgot_sent"), 303)
 
 

@@ -93,13 +93,13 @@ def disable(email: str) -> None:
 @click.option("--link", is_flag=True, help="Print a link with which they choose one themselves.")
 def reset_password(email: str, password_stdin: bool, link: bool) -> None:
     """Give somebody a new password; all their sessions end."""
-    from helpdesk.services import people
+    from helpdesk.services import invites, people
 
     password = read_secret(True, "") if password_stdin else generated_password()
     with context.writing() as work:
         agent_id = _id(work.session, email)
         if link:
-            handed = people.send_reset(work, None, agent_id)
+            handed = invites.send_reset(work, None, agent_id)
         else:
             people.reset_password(work, None, agent_id, password)
     if link:

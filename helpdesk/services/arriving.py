@@ -26,9 +26,9 @@ from helpdesk.services import (
     live_calls,
     notice_chats,
     notice_mail,
+    opening,
     repeats,
     search,
-    tickets,
     turns,
 )
 from helpdesk.services.channels import connector_of
@@ -215,7 +215,7 @@ def _open(
         or ""
     )
     blocked = blocking.reason(work.session, identity)
-    return tickets.open_ticket(
+    return opening.open_ticket(
         work,
         customer=identity.customer,
         subject=subject or "–",

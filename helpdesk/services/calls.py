@@ -19,7 +19,7 @@ from helpdesk.errors import Conflict, Invalid, NotFound
 from helpdesk.events import MessageReceived, ReplySent, TaskChanged
 from helpdesk.folding import clean, one_line
 from helpdesk.models import Agent, Channel, Customer, FollowUpTask, Identity, Message, Ticket
-from helpdesk.services import channels, customers, identities, search, tickets
+from helpdesk.services import channels, customers, identities, opening, search, tickets
 from helpdesk.services.courtesy import meaningful_line
 from helpdesk.services.sla import SPOKE
 from helpdesk.unit_of_work import UnitOfWork
@@ -151,7 +151,7 @@ def _open(
 ) -> Ticket:
     spoke = said.call.get("outcome") in SPOKE
     ours = said.call.get("direction") == "out"
-    return tickets.open_ticket(
+    return opening.open_ticket(
         work,
         customer=identity.customer,
         subject=one_line(call.subject) or meaningful_line(said.text) or one_line(said.text, 90),

@@ -17,7 +17,7 @@ from helpdesk.events import NoteAdded, ReplySent
 from helpdesk.folding import one_line
 from helpdesk.models import Agent, Channel, Customer, Message, Team, Ticket
 from helpdesk.services import approved as approved_messages
-from helpdesk.services import drafts, files, outgoing, preferred, search, sharing, tickets, ways
+from helpdesk.services import drafts, files, opening, outgoing, preferred, search, sharing, tickets, ways
 from helpdesk.services.courtesy import meaningful_line
 from helpdesk.services.outgoing import answered, deliver
 from helpdesk.services.ways import Option, options
@@ -151,7 +151,7 @@ def begin(
         raise Invalid(fields={"channel": str(_l("This customer cannot be reached that way."))})
     way = possible[0]
     channel = work.session.get_one(Channel, way.channel_id)
-    ticket = tickets.open_ticket(
+    ticket = opening.open_ticket(
         work,
         customer=customer,
         subject=written.subject or meaningful_line(text) or one_line(text, 90),

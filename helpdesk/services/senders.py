@@ -16,7 +16,7 @@ from helpdesk.errors import Conflict, Invalid
 from helpdesk.events import MessageLeft, MessageMoved, SenderDecided
 from helpdesk.folding import one_line
 from helpdesk.models import Channel, EventRow, Identity, Inbound, Message, Ticket
-from helpdesk.services import sla, standing, ticket_links, tickets, turns
+from helpdesk.services import opening, sla, standing, ticket_links, tickets, turns
 from helpdesk.services.courtesy import meaningful_line
 from helpdesk.unit_of_work import UnitOfWork
 
@@ -146,7 +146,7 @@ def _open(work: UnitOfWork, message: Message, old: Ticket, reason: str = OPENED_
     channel = work.session.get(Channel, message.channel_id) if message.channel_id else None
     raw = work.session.get(Inbound, message.inbound_id) if message.inbound_id else None
     history = raw is not None and raw.history
-    new = tickets.open_ticket(
+    new = opening.open_ticket(
         work,
         customer=identity.customer,
         subject=message.subject or meaningful_line(message.text) or one_line(message.text, 90) or old.subject,

@@ -15,7 +15,7 @@ from helpdesk.errors import Conflict
 from helpdesk.extensions import db
 from helpdesk.forms import LANGUAGES, attempt, numbers, typed
 from helpdesk.models import Agent, Team
-from helpdesk.services import mailer
+from helpdesk.services import invites, mailer
 from helpdesk.services import people as service
 from helpdesk.services import settings as desk_settings
 from helpdesk.settings.blueprint import bp, go, me, needs, page, posted
@@ -56,9 +56,9 @@ def new_person() -> Response:
     return page("person_new.html", errors, form=form, **words)
 
 
-def _invite(form: dict) -> service.Handed:  # type: ignore[type-arg]
+def _invite(form: dict) -> invites.Handed:  # type: ignore[type-arg]
     with unit_of_work(actor=me().actor) as work:
-        return service.invite(
+        return invites.invite(
             work,
             me(),
             email=form["email"],
@@ -70,7 +70,7 @@ def _invite(form: dict) -> service.Handed:  # type: ignore[type-arg]
         )
 
 
-def _handed(handed: service.Handed) -> Response:
+def _handed(handed: invites.Handed) -> Response:
     """Mailed: say so. Not mailed: show the link, this once, to hand over."""
     if not handed.mailed:
         return page("handed.html", agent=handed.agent, address=handed.address)
@@ -124,7 +124,7 @@ def person_do(agent_id: int, what: str) -> Response:
     except Conflict as error:
         flash(error.message, "bad")
         return go("settings.person", agent_id=agent_id)
-    if isinstance(done, service.Handed):
+    if isinstance(done, invites.Handed):
         return _handed(done)
     flash(_("Done."))
     return go("settings.person", agent_id=agent_id)
@@ -133,8 +133,8 @@ def person_do(agent_id: int, what: str) -> Response:
 _DEEDS: dict[str, Callable[..., Any]] = {
     "disable": service.disable,
     "enable": service.enable,
-    "invite": service.invite_again,
-    "reset": service.send_reset,
+    "invite": invites.invite_again,
+    "reset": invites.send_reset,
     "end_sessions": service.end_sessions,
     "two_factor": service.lost_second_factor,
 }

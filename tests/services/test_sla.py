@@ -27,7 +27,7 @@ from helpdesk.models import (
     Ticket,
     Touchpoint,
 )
-from helpdesk.services import replies, sla, tickets
+from helpdesk.services import opening, replies, sla, tickets
 from helpdesk.services.sla_rules import promises, spell
 from helpdesk.unit_of_work import unit_of_work
 
@@ -260,7 +260,7 @@ def test_nothing_is_promised_to_history_machines_or_ourselves(make, at):
     robot = make.inbound(channel, "I am out of office", sender=Address("widget", "robot"), auto="auto-reply")
     customer = make.customer("Old")
     with unit_of_work() as work:
-        old = tickets.open_ticket(
+        old = opening.open_ticket(
             work,
             customer=customer,
             subject="Old",
