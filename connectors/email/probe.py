@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Iterator
 
-from connectors.contract import Address, ChannelConfig, ConnectorError, Outbound, TestStep
+from connectors.contract import Address, ChannelConfig, ConnectorError, Outbound, TemporaryFailure, TestStep
 from connectors.email import folders, oauth, pinned, reach
 from connectors.email.detect import detect
 from connectors.email.identity import TEST_ID
@@ -69,7 +69,10 @@ def _reach(kind: str, config: ChannelConfig, host: str, port: int, security: str
     try:
         address = resolve(host, port, config.allow_private)
     except ConnectorError as error:
-        yield TestStep(f"{kind}: name", False, str(error), ADVICE["dns"], fix=_other_host(kind, config, host))
+        advice = (
+            ADVICE["dns"] if isinstance(error, TemporaryFailure) else ""
+        )  # what is forbidden says itself what to do
+        yield TestStep(f"{kind}: name", False, str(error), advice, fix=_other_host(kind, config, host))
         raise _Failed from error
     yield TestStep(f"{kind}: name", True, f"{host} has the address {address}.")
     try:

@@ -23,9 +23,10 @@ from connectors.contract import (
     WebRequest,
 )
 from connectors.phone import events, note
-from connectors.phone.numbers import e164, region_of
+from connectors.phone.numbers import NOT_A_NUMBER, e164, region_of
 
 ADDRESS_SECRET = re.compile(r"[A-Za-z0-9_.~-]{20,200}")
+NUMBER = re.compile(r"\+?[0-9][0-9 ().-]{1,24}")  # an inner or a service number has no E.164 form
 HEADER = re.compile(r"([A-Za-z][A-Za-z0-9-]{0,60}):[ ]*([\x21-\x7e][\x20-\x7e]{0,2000})")
 DENIED = "The phone system asks for a login for its recordings, or for another one."
 MAX_RECORDING_BYTES = 100 * 1024 * 1024
@@ -114,7 +115,9 @@ class Phone(Connector):
         secret, header = str(self.config.get("address_secret")), str(self.config.get("recordings_secret_header"))
         short = secret and not ADDRESS_SECRET.fullmatch(secret)
         same = secret and secret == str(self.config.get("webhook_secret"))
+        number = str(self.config.get("number")).strip()
         told = {
+            "number": NOT_A_NUMBER if number and not NUMBER.fullmatch(number) else "",
             "address_secret": "Choose at least 20 letters and digits, other than the webhook secret."
             if short or same
             else "",

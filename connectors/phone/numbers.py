@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 DEFAULT_REGION = "VN"
+NOT_A_NUMBER = "This is not a phone number. Write it like 0912 345 678 or +84 912 345 678."
 _HOTLINE = re.compile(r"1[89]00\d{4,6}")
 _HIDDEN = frozenset({"", "anonymous", "unknown", "<unknown>", "private", "restricted", "unavailable", "withheld"})
 
@@ -24,7 +25,7 @@ def e164(value: str, region: str = DEFAULT_REGION) -> str:
             continue
         if phonenumbers.is_possible_number(number) and phonenumbers.is_valid_number(number):
             return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    raise ValueError("This is not a phone number. Write it like 0912 345 678 or +84 912 345 678.")
+    raise ValueError(NOT_A_NUMBER)
 
 
 def _spellings(written: str, digits: str) -> list[str]:

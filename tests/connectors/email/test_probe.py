@@ -91,3 +91,4 @@ def test_what_fails_is_named_with_advice(both, change: dict[str, Any], last: str
 def test_a_private_address_is_refused(both):
     found = {step.name: step for step in Email(config(**both, allow_private=())).test()}
     assert list(found) == ["IMAP: name"] and "private" in found["IMAP: name"].detail
+    assert found["IMAP: name"].advice == ""  # the sentence itself says what to do: its spelling is right

@@ -188,10 +188,12 @@ def test_an_address_is_taken_only_where_a_secret_for_it_was_set():
             by_address({**HANGUP, "token": ADDRESS_SECRET}, provider, method)
 
 
-def test_a_short_secret_for_addresses_is_refused_beside_its_field():
+def test_what_cannot_work_is_refused_beside_its_field():
     def told(**settings: str) -> list[str]:
         return list(Phone(ChannelConfig(1, "p", "P", {"webhook_secret": "w" * 24, **settings})).check())
 
+    assert told(number="env:HOME") == told(number="call us") == ["number"]
+    assert told(number="1900 1234") == told(number="+84 (24) 3926-0158") == told(number="113") == told(number="") == []
     assert told(address_secret="short") == ["address_secret"]
     assert told(address_secret="w" * 24) == ["address_secret"]
     assert told(recordings_secret_header="Bearer x") == ["recordings_secret_header"]
