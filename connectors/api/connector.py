@@ -105,16 +105,19 @@ class Api(Connector):
         return read.read(raw.body, self.identity_scope)
 
     def fetch(self, file: File) -> File:
+        limit = self.config.max_message_bytes
+        too_large = f"The file is larger than {limit // 2**20} MB."
+        if file.size_bytes > limit:
+            return replace(file, problem=too_large)
         try:
             parts = urlsplit(file.ref)
-            limit = self.config.max_message_bytes
             path = parts.path.lstrip("/") + (f"?{parts.query}" if parts.query else "")
             with Web("the file's server", f"{parts.scheme}://{parts.netloc}", self.config.allow_private) as web:
                 answer = web.request("GET", path, limit_bytes=limit)
         except (PermanentFailure, ValueError) as error:
             return replace(file, problem=str(error))
         if answer is None:
-            return replace(file, problem=f"The file is larger than {limit // 2**20} MB.")
+            return replace(file, problem=too_large)
         status, data = answer
         if status != 200:
             return replace(file, problem=f"The file's server answered {status}.")

@@ -84,6 +84,8 @@ def _post(config: ChannelConfig, id_: str, kind: str, data: Mapping[str, Any], *
         return
     if status in _WRONG:
         raise PermanentFailure(_WRONG[status], address_dead=status == 410)
+    if status == 429:
+        raise TemporaryFailure("Your server asks to wait: too many messages.", retry_after=30)
     if 300 <= status < 400:
         raise TemporaryFailure("Your server sends us on to another address; give the final one in the settings.")
     raise TemporaryFailure(f"Your server answered {status}.")

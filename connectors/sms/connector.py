@@ -60,6 +60,13 @@ class Sms(Connector):
             "account_sid", "Account SID", group="Twilio", guards_secrets=True, help="From the Twilio console: AC…."
         ),
         Setting("auth_token", "Auth token", "secret", group="Twilio", help="Signs what Twilio tells us, too."),
+        Setting(
+            "signing_secret",
+            "Webhook signing secret",
+            "secret",
+            group="Twilio",
+            help="Only where the account signs with a shared key (HMAC-SHA256).",
+        ),
         Setting("sender", "Number or messaging service", group="Twilio", help="+1 800 555 0123, or MG…."),
         Setting("esms_key", "API key", group="eSMS", guards_secrets=True),
         Setting("esms_secret", "Secret key", "secret", group="eSMS"),

@@ -36,6 +36,7 @@ from connectors.telegram.bot_api import PUBLIC_BASE, BotApi
 MAX_UPDATE_BYTES = 1024 * 1024
 MAX_DOWNLOAD_BYTES = 20 * 1024 * 1024  # of the public Bot API
 TYPING_ANSWER_S = 5.0
+RULES = ("all", "addressed", "off")
 STICKER_ID = re.compile(r"[A-Za-z0-9_-]{10,200}")
 
 
@@ -92,6 +93,12 @@ class Telegram(Connector):
                 ("addressed", "Only what mentions or answers the bot, or is a command"),
                 ("off", "Take nothing"),
             ),
+        ),
+        Setting(
+            "group_rules",
+            "Single groups",
+            "lines",
+            help="Groups with another rule, one a line: id | all, addressed or off. The id is the group's identity on its profile.",
         ),
         Setting(
             "stickers",
@@ -152,7 +159,19 @@ class Telegram(Connector):
         return Accepted((Raw(str(update_id), request.body, "application/json"),))
 
     def parse(self, raw: Raw) -> Sequence[Inbound]:
-        return parse.read(raw.body, self.identity_scope, str(self.config.get("groups", "all")))
+        return parse.read(raw.body, self.identity_scope, str(self.config.get("groups", "all")), self._rules())
+
+    def _rules(self) -> dict[str, str]:
+        """Of single groups; lines that are none are left out."""
+        found = (line.partition("|") for line in str(self.config.get("group_rules")).splitlines())
+        rules = {chat.strip(): rule.strip().lower() for chat, _, rule in found}
+        return {chat: rule for chat, rule in rules.items() if rule in RULES and chat.removeprefix("-").isdecimal()}
+
+    def check(self) -> Mapping[str, str]:
+        lines = [line for line in str(self.config.get("group_rules")).splitlines() if line.strip()]
+        if len(lines) == len(self._rules()):
+            return {}
+        return {"group_rules": "Write one group a line: its id | all, addressed or off."}
 
     def fetch(self, file: File) -> File:
         limit = MAX_DOWNLOAD_BYTES

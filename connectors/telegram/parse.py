@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from connectors.contract import (
@@ -31,9 +32,9 @@ _AWAY = ("kicked", "left")
 _BROKEN = (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError, RecursionError)
 
 
-def read(body: bytes, bot_id: str, groups: str = "all") -> tuple[Inbound, ...]:
+def read(body: bytes, bot_id: str, groups: str = "all", single: Mapping[str, str] | None = None) -> tuple[Inbound, ...]:
     """What one update says; empty for updates that are nobody's message, and for what `groups` (all, addressed, off)
-    leaves to the group. Raises `Unparseable`."""
+    leaves to the group. `single`: chat id -> the rule of one group, where it is another. Raises `Unparseable`."""
     payload = _payload(body)
     from telegram import Update
     from telegram.error import TelegramError
@@ -41,7 +42,7 @@ def read(body: bytes, bot_id: str, groups: str = "all") -> tuple[Inbound, ...]:
     try:
         update = Update.de_json(payload, None)
         moved = _moved(update, bot_id)
-        return moved or (_read(update, bot_id) if _wanted(update, bot_id, groups) else ())
+        return moved or (_read(update, bot_id) if _wanted(update, bot_id, groups, single or {}) else ())
     except (*_BROKEN, TelegramError) as error:
         reason = f"The Telegram update could not be read ({type(error).__name__})."
         raise Unparseable(reason, _partial(payload, bot_id)) from None
@@ -91,12 +92,13 @@ def _moved(update: Update, bot_id: str) -> tuple[Inbound, ...]:
     return (InboundMoved(f"moved:{_external_id(message)}", before, after),)
 
 
-def _wanted(update: Update, bot_id: str, groups: str) -> bool:
-    """A private chat always; in a group, what the channel's rule takes."""
+def _wanted(update: Update, bot_id: str, groups: str, single: Mapping[str, str]) -> bool:
+    """A private chat always; in a group, what its rule takes, or the channel's."""
     message = update.message or update.edited_message
-    if message is None or message.chat.type == "private" or groups == "all":
+    if message is None or message.chat.type == "private":
         return True
-    return groups == "addressed" and _addressed(message, bot_id)
+    rule = single.get(str(message.chat.id), groups)
+    return rule == "all" or (rule == "addressed" and _addressed(message, bot_id))
 
 
 def _addressed(message: Message, bot_id: str) -> bool:

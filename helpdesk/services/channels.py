@@ -42,6 +42,7 @@ def create(work: UnitOfWork, kind: str, name: str, values: Mapping[str, Any] | N
     _apply(channel, connector, dict(values or {}), first=True)
     work.session.add(channel)
     work.session.flush()
+    _alone(work.session, channel)
     work.record(ChannelChanged(channel_id=channel.id, what="created"))
     return channel
 
@@ -55,6 +56,7 @@ def update(work: UnitOfWork, channel: Channel, values: Mapping[str, Any], *, nam
             raise Invalid(fields={"name": "Give the channel a name."})
         channel.name = name.strip()
     cleared = _apply(channel, registry.kind(channel.kind), dict(values), first=False)
+    _alone(work.session, channel)
     channel.version += 1
     work.record(ChannelChanged(channel_id=channel.id))
     return cleared
@@ -62,8 +64,22 @@ def update(work: UnitOfWork, channel: Channel, values: Mapping[str, Any], *, nam
 
 def set_enabled(work: UnitOfWork, channel: Channel, enabled: bool) -> None:
     channel.enabled = enabled
+    if enabled:
+        _alone(work.session, channel)
     channel.version += 1
     work.record(ChannelChanged(channel_id=channel.id, what="enabled" if enabled else "disabled"))
+
+
+def _alone(session: Session, channel: Channel) -> None:
+    """A bot, a page or a number is read by one channel: two would take each other's messages. Raises Invalid."""
+    scope = connector_of(channel, session).identity_scope
+    for other in every(session) if scope and channel.enabled else []:
+        if (
+            other.id != channel.id
+            and other.kind == channel.kind
+            and connector_of(other, session).identity_scope == scope
+        ):
+            raise Invalid(gettext("The channel %(name)s is connected to this account already.", name=other.name))
 
 
 def _apply(channel: Channel, connector: type[Connector], values: dict[str, Any], *, first: bool) -> list[str]:

@@ -53,6 +53,11 @@ def state_of(channel: Channel, session: Session) -> str:
         return "wanted"
 
 
+def challenge(verifier: str) -> str:
+    """What is shown of the verifier at the beginning (RFC 7636, S256)."""
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+
+
 def begin(session: Session, viewer: Viewer, channel_id: int) -> str:
     """The address to go to. Changes nothing. Raises Conflict with what is missing."""
     channel = channel_settings.one(session, viewer, channel_id)
@@ -60,11 +65,10 @@ def begin(session: Session, viewer: Viewer, channel_id: int) -> str:
     if not isinstance(connector, SignsIn):
         raise Conflict(_("This kind of channel needs no consent."))
     verifier = secrets.token_urlsafe(48)
-    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
     until = int((now() + LASTS).timestamp())
     told = json.dumps({"c": channel.id, "a": viewer.agent_id, "v": verifier, "u": until})
     try:
-        return connector.consent_address(back_address(session), _keyring().seal("consent", told), challenge)
+        return connector.consent_address(back_address(session), _keyring().seal("consent", told), challenge(verifier))
     except ConnectorError as error:
         raise Conflict(str(error)) from error
 

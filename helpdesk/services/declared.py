@@ -24,9 +24,13 @@ def sync(work: UnitOfWork, declared: Sequence[Mapping[str, Any]]) -> None:
         c.name: c
         for c in work.session.scalars(select(Channel).where(Channel.from_config, Channel.archived_at.is_(None)))
     }
-    for number, entry in enumerate(declared):
-        kind, name, values = _read(entry, number)
-        row = rows.pop(name, None)
+    read = [_read(entry, number) for number, entry in enumerate(declared)]
+    for name in rows.keys() - {name for _kind, name, _values in read}:  # first: a renamed one's account is free then
+        gone = rows.pop(name)
+        if gone.enabled:
+            channels.set_enabled(work, gone, False)
+    for kind, name, values in read:
+        row = rows.get(name)
         try:
             if row is None:
                 row = channels.create(work, kind, name, values)
@@ -35,14 +39,11 @@ def sync(work: UnitOfWork, declared: Sequence[Mapping[str, Any]]) -> None:
                 row.from_config = False
                 channels.update(work, row, values)
                 row.from_config = True
+            if not row.enabled:
+                channels.set_enabled(work, row, True)
         except Invalid as error:
             told = " ".join(f"{key}: {text}" for key, text in error.fields.items()) or error.message
             raise ConfigError(f"`channels` in config.toml, {name}: {told}") from error
-        if not row.enabled:
-            channels.set_enabled(work, row, True)
-    for row in rows.values():
-        if row.enabled:
-            channels.set_enabled(work, row, False)
 
 
 def _read(entry: Mapping[str, Any], number: int) -> tuple[str, str, dict[str, Any]]:

@@ -265,6 +265,7 @@ KITS: dict[str, Kit] = {
         },
         sign=lambda body: {"authorization": "Bearer api-canary-1"},
         body=json.dumps({"id": "app-1", "user": {"id": "u-1"}, "text": "Xin chào"}).encode(),
+        refusals={"rate": (429, b"")},
     ),
     "sms": Kit(
         recipient=Address("phone", "+84912345678"),
@@ -279,6 +280,13 @@ KITS: dict[str, Kit] = {
         sign=twilio_signature,
         body=_TWILIO,
         rewrite=_TWILIO + b"&Extra=1",
+        unknown=b"EventType=brand.new&AccountSid=AC1&MessageSid=SM2",
+        accepted=b'{"sid": "SM00000000000000000000000000000009", "status": "queued"}',
+        refusals={
+            "rate": (429, b'{"code": 20429, "message": "Too Many Requests"}'),
+            "expired": (401, b'{"code": 20003, "message": "Authenticate"}'),
+            "blocked": (400, b'{"code": 21610, "message": "Attempt to send to unsubscribed recipient"}'),
+        },
     ),
     "form": Kit(recipient=Address("email", "lan@khach.example")),
 }

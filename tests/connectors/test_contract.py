@@ -483,6 +483,13 @@ def test_trouble_of_the_far_side_is_worth_another_try(kind):
     assert isinstance(told(kind, 503, b"<html>"), TemporaryFailure)
 
 
+@pytest.mark.parametrize("kind", [kind for kind in able(Sends) if isinstance(made(kind), Accepts)])
+def test_its_kit_knows_what_the_far_side_can_refuse(kind):
+    """So that no kind is left out of the tests below: all of these can ask to wait; a window can be closed."""
+    limits = registry.kind(kind).limits
+    assert {"rate"} | ({"window"} if limits.reply_window_hours else set()) <= set(KITS[kind].refusals)
+
+
 @pytest.mark.parametrize("kind", answering("rate"))
 def test_a_limit_is_obeyed(kind):
     failure = told(kind, *KITS[kind].refusals["rate"])
@@ -511,7 +518,7 @@ def test_a_closed_window_says_so_and_is_nobodys_fault(kind):
     assert [w.hours for w in limits.windows] == sorted(w.hours for w in limits.windows)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in able(contract.Fetches) if kind in SPEAKING])
+@pytest.mark.parametrize("kind", able(contract.Fetches))
 def test_a_file_that_is_too_large_is_named_with_the_reason(kind, closed_port):
     connector = registry.build(kind, KITS[kind].config(port=closed_port))
     huge = contract.File("phim.mp4", "video/mp4", size_bytes=10**12, ref=f"http://127.0.0.1:{closed_port}/x")

@@ -62,3 +62,12 @@ def test_it_is_read_only_elsewhere_and_leaves_others_alone(
 def test_a_mistake_is_named(app: Flask, entry: dict[str, Any], told: str) -> None:
     with pytest.raises(ConfigError, match=told):
         sync(entry)
+
+
+def test_a_declared_channel_may_be_renamed_though_an_account_has_one_channel(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOT_TOKEN", "123456:one")
+    sync(BOT)
+    after = sync({**BOT, "name": "Shop bot"})
+    assert {name: channel.enabled for name, channel in after.items()} == {"Bot": False, "Shop bot": True}

@@ -123,3 +123,8 @@ def test_what_is_missing_is_told_before_one_leaves(admin: FlaskClient, make: Any
     assert "Set the client id" in answer.text
     widget = make.channel("widget")
     assert "needs no consent" in admin.get(f"/settings/channels/{widget.id}/consent", follow_redirects=True).text
+
+
+def test_the_challenge_is_the_one_of_rfc_7636() -> None:
+    verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+    assert consents.challenge(verifier) == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"

@@ -43,6 +43,32 @@ def test_twilios_golden_vectors() -> None:
     url = "https://desk.example.vn/hooks/twilio/1"
     assert twilio.signature("12345", url, list(FORM.items())) == "yXvBojzHf7Mj2ZDt7VWlZhAPw+I="
     assert twilio.signature("12345", url, [*FORM.items(), ("NumMedia", "0")]) == "yXvBojzHf7Mj2ZDt7VWlZhAPw+I="
+    sha256 = twilio.signature("12345", url, list(FORM.items()), "sha256")
+    assert sha256 == "fdT5wJsJSuRy0nJHbxHU8A88BxByz3hFj62XJ4DTh8A="
+    body_sha256 = "015abd7f5cc57a2dd94b7590f04ad8084273905ee33ec5cebeae62276a97f862"
+    json_url = f"https://desk.example.vn/hooks/twilio/json?bodySHA256={body_sha256}"
+    assert twilio.signature("12345", json_url, ()) == "j692YnGr6OFfzhH2aIYFhiZ6STI="
+
+
+@pytest.mark.parametrize(
+    ("kept", "key", "good"),
+    [("shared-key-1", "shared-key-1", True), ("shared-key-1", "12345", False), ("", "", False), ("", "12345", False)],
+)
+def test_an_account_that_signs_with_a_shared_key(kept: str, key: str, good: bool) -> None:
+    url = "https://desk.example/hooks/k"
+    headers = {
+        "x-twilio-webhooks-signature-settings": "key=SK1,algorithm=HMAC_SHA256",
+        "x-twilio-signature": twilio.signature(key, url, list(FORM.items()), "sha256"),
+    }
+    request = WebRequest("POST", headers, urlencode(FORM).encode(), {})
+    config = ChannelConfig(
+        1, "k", "SMS", {"auth_token": "12345", "signing_secret": kept}, public_url="https://desk.example"
+    )
+    if good:
+        assert twilio.accept(config, request).raws
+        return
+    with pytest.raises(Refused):
+        twilio.accept(config, request)
 
 
 def signed(url: str, form: dict[str, str] = FORM, query: dict[str, str] | None = None) -> WebRequest:

@@ -259,3 +259,28 @@ def test_a_group_has_the_rule_of_its_channel(rule, more, taken):
     private = {**said, "chat": {"id": 52, "type": "private", "first_name": "John"}}
     body = json.dumps({"update_id": 6, "message": private}).encode()
     assert parse.read(body, "7100000042", rule), "a private chat is always heard"
+
+
+@pytest.mark.parametrize(
+    ("rules", "of_the_channel", "taken"),
+    [
+        ("-100123 | off", "all", False),
+        ("-100123|ALL", "off", True),
+        ("-100999 | off\n", "all", True),
+        ("", "off", False),
+    ],
+)
+def test_a_single_group_may_have_a_rule_of_its_own(rules, of_the_channel, taken):
+    settings = {"token": "7100000042:x", "groups": of_the_channel, "group_rules": rules}
+    bot = Telegram(ChannelConfig(1, "tg", "Bot", settings))
+    assert bot.check() == {}
+    group = {"id": -100123, "type": "supergroup", "title": "Đại lý"}
+    who = {"id": 52, "is_bot": False, "first_name": "John"}
+    said = {"message_id": 2, "date": 1781000001, "chat": group, "from": who, "text": "hello all"}
+    assert bool(bot.parse(Raw("1", json.dumps({"update_id": 5, "message": said}).encode()))) is taken
+
+
+@pytest.mark.parametrize("rules", ["-100123", "-100123 | silent", "Đại lý | off"])
+def test_a_rule_that_is_none_is_named(rules):
+    bot = Telegram(ChannelConfig(1, "tg", "Bot", {"token": "7100000042:x", "group_rules": rules}))
+    assert list(bot.check()) == ["group_rules"]
