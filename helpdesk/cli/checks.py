@@ -25,7 +25,7 @@ class Result:
 def run_checks(settings: Settings, *, offline: bool) -> list[Result]:
     """Each check in turn; what rests on one that failed is left out."""
     settings = folder.with_queue(settings)
-    found = [_folder(settings), _key(settings)]
+    found = [_folder(settings), _key(settings), *_declared(settings)]
     if any(r.state == "fail" for r in found):
         return found
     found.append(_schema(settings))
@@ -63,6 +63,17 @@ def _key(settings: Settings) -> Result:
     if path.exists() and path.stat().st_mode & 0o077:
         return Result("secret key", "fail", f"{path} can be read by others.", f"chmod 600 {path}")
     return Result("secret key", "ok", "present")
+
+
+def _declared(settings: Settings) -> Iterator[Result]:
+    """Channels of the configuration that the next start would refuse."""
+    from helpdesk.services import declared
+
+    for number, entry in enumerate(settings.channels):
+        try:
+            declared.read(entry, number)
+        except ConfigError as error:
+            yield Result("channels", "fail", str(error), "Correct it, or `helpdesk up` will not start.")
 
 
 def _schema(settings: Settings) -> Result:

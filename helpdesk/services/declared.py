@@ -24,12 +24,12 @@ def sync(work: UnitOfWork, declared: Sequence[Mapping[str, Any]]) -> None:
         c.name: c
         for c in work.session.scalars(select(Channel).where(Channel.from_config, Channel.archived_at.is_(None)))
     }
-    read = [_read(entry, number) for number, entry in enumerate(declared)]
-    for name in rows.keys() - {name for _kind, name, _values in read}:  # first: a renamed one's account is free then
+    wanted = [read(entry, number) for number, entry in enumerate(declared)]
+    for name in rows.keys() - {name for _kind, name, _values in wanted}:  # first: a renamed one's account is free then
         gone = rows.pop(name)
         if gone.enabled:
             channels.set_enabled(work, gone, False)
-    for kind, name, values in read:
+    for kind, name, values in wanted:
         row = rows.get(name)
         try:
             if row is None:
@@ -46,7 +46,8 @@ def sync(work: UnitOfWork, declared: Sequence[Mapping[str, Any]]) -> None:
             raise ConfigError(f"`channels` in config.toml, {name}: {told}") from error
 
 
-def _read(entry: Mapping[str, Any], number: int) -> tuple[str, str, dict[str, Any]]:
+def read(entry: Mapping[str, Any], number: int) -> tuple[str, str, dict[str, Any]]:
+    """Kind, name and settings of the channel, secrets taken from the environment. Raises ConfigError."""
     values = dict(entry)
     kind, name = values.pop("kind", None), values.pop("name", None)
     if not isinstance(kind, str) or kind not in registry.kinds():

@@ -12,8 +12,8 @@ from sqlalchemy import select
 from connectors.contract import Address
 from helpdesk.extensions import db
 from helpdesk.models import Agent, Invitation, Response, Ticket
+from helpdesk.services import own_links, surveys, tickets
 from helpdesk.services import settings as desk_settings
-from helpdesk.services import surveys, tickets
 from helpdesk.unit_of_work import unit_of_work
 from tests.reports.conftest import built_shop
 from tests.servers.browser import DESKTOP, PHONE, assert_accessible
@@ -120,3 +120,31 @@ def test_the_survey_pages_pass_axe(browser: Browser, live: str, asked: str) -> N
             assert fits(page), address
             assert_accessible(page)
         context.close()
+
+
+@pytest.mark.looks
+def test_own_requests_and_help_pass_axe_and_work_without_script(browser: Browser, live: str, make: Any) -> None:
+    mail = make.channel("email", config={"address": "hello@shop.example", "smtp_host": "127.0.0.1", "smtp_port": 1})
+    lan = Address("email", "lan@mail.example", name="Lan")
+    got = make.inbound(mail, "The lid arrived cracked", subject="Teapot " + "x" * 200, sender=lan)
+    with unit_of_work() as work:
+        ticket = work.session.get_one(Ticket, got.ticket_id)
+        ticket.customer.locale = "en"
+        one, every = (own_links.path(ticket.identity_id or 0, id_, work.now) for id_ in (ticket.id, 0))
+    for viewport, scheme in ((DESKTOP, "dark"), (PHONE, "light")):
+        context = browser.new_context(base_url=live, viewport=viewport, color_scheme=scheme, locale="en-US")
+        page = context.new_page()
+        for address in (one, every, "/help", "/p/forged"):
+            page.goto(address)
+            assert fits(page), address
+            assert_accessible(page)
+        context.close()
+    context = browser.new_context(base_url=live, viewport=PHONE, java_script_enabled=False)
+    page = context.new_page()
+    page.goto(every)
+    page.get_by_role("link", name="Teapot").click()
+    page.get_by_role("textbox", name="Your answer").fill("Here is a picture of it.")
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_role("status")).to_contain_text("We have your message")
+    expect(page.get_by_role("listitem").last).to_contain_text("Here is a picture of it.")
+    context.close()

@@ -81,6 +81,12 @@ def test_doctor_names_what_is_missing(desk: Command) -> None:
     assert found["queue"]["state"] == "warn" and found["queue"]["advice"]
 
 
+def test_doctor_sees_a_declared_channel_that_cannot_start(desk: Command, tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("[[channels]]\nkind = 'pigeon'\nname = 'Coo'\n")
+    (found,) = (r for r in desk("doctor", "--offline", "--json", code=1).json if r["state"] == "fail")
+    assert found["name"] == "channels" and "channels[0].kind" in found["told"]
+
+
 def test_doctor_sees_an_open_key(desk: Command) -> None:
     key = Path(os.environ["HELPDESK_DATA"]) / "secret.key"
     key.chmod(0o644)
