@@ -27,6 +27,8 @@ CACHE_KB = 8000
 # What readers see of the file in place of copies of its pages; the system's own cache of the file, not memory of ours.
 # Looking up thousands of scattered rows (search with operators in a large database) takes half the time or less.
 MAPPED_BYTES = 2**31 - 65536
+# A commit brings the log into the database file itself only when nobody did so for so many pages (`tidy`).
+LOG_PAGES = 8000
 
 
 KEPT = "kept"
@@ -114,6 +116,7 @@ def _sqlite(engine: Engine, words: str, *, query_only: bool) -> None:
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.execute(f"PRAGMA cache_size=-{CACHE_KB}")
+        cursor.execute(f"PRAGMA wal_autocheckpoint={LOG_PAGES}")
         if query_only:
             cursor.execute("PRAGMA query_only=ON")
             cursor.execute(f"PRAGMA mmap_size={MAPPED_BYTES}")
@@ -126,6 +129,18 @@ def _sqlite(engine: Engine, words: str, *, query_only: bool) -> None:
             connection.exec_driver_sql(f"PRAGMA synchronous={wanted}")
             connection.info["synchronous"] = wanted
         connection.exec_driver_sql(words)
+
+
+def tidy(engine: Engine) -> None:
+    """Bring what SQLite has in its log into the database file, so that no commit has to while somebody waits for it.
+    Writers go on meanwhile; what readers still need of the old pages stays for the next time."""
+    if engine.dialect.name != "sqlite":
+        return
+    connection = engine.raw_connection()  # outside of any transaction
+    try:
+        connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)").close()
+    finally:
+        connection.close()
 
 
 def begin(session: Any, *, lasting: bool) -> None:

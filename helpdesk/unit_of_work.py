@@ -259,4 +259,4 @@ def breathe() -> None:
     time.sleep(0.002)
 
 
-__all__ = ["UnitOfWork", "breathe", "init_app", "savepoint", "unit_of_work"]
+__all__ = ["UnitOfWork", "Writers", "breathe", "init_app", "savepoint", "unit_of_work"]

@@ -12,17 +12,18 @@ import time
 from collections.abc import Iterable
 from threading import Event
 
-from flask import Flask
+from flask import Flask, current_app
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from helpdesk import wakeups
+from helpdesk.database import tidy
 from helpdesk.errors import Unavailable
 from helpdesk.extensions import db
 from helpdesk.models import OutboxRow, now
 from helpdesk.processes.heartbeat import Heartbeat, place
 from helpdesk.services import leases, outbox
-from helpdesk.unit_of_work import UnitOfWork, unit_of_work
+from helpdesk.unit_of_work import UnitOfWork, Writers, unit_of_work
 from workers.schedule import SCHEDULE, Entry
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ LEASE = "clock"
 LEASE_S = 15.0
 RENEW_S = 5.0
 TICK_S = 1.0
+TIDY_S = 5.0
 
 
 class Clock:
@@ -42,11 +44,13 @@ class Clock:
         self._written: dict[str, str] = {}
         self._held_until = 0.0
         self._renew_at = 0.0
+        self._tidy_at = 0.0
 
     def tick(self) -> list[str]:
         """Write what became due, wake who has work; returns the kinds written. Call inside an app context."""
         try:
             written = self._write() if time.monotonic() >= self._renew_at or self._due() else []
+            self._tidy()
             if time.monotonic() < self._held_until:
                 for drain in outbox.due(db.session()):
                     wakeups.wake(drain)
@@ -56,6 +60,12 @@ class Clock:
             return []
         finally:
             db.session.remove()
+
+    def _tidy(self) -> None:
+        if time.monotonic() >= self._tidy_at:
+            self._tidy_at = time.monotonic() + TIDY_S
+            writers: Writers = current_app.extensions["writers"]
+            tidy(writers.engine)
 
     def _due(self) -> list[Entry]:
         if time.monotonic() >= self._held_until:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import time_machine
@@ -109,6 +113,27 @@ def test_another_takes_over_at_once_from_a_clock_that_ended(app: Flask) -> None:
     first.let_go()
     second._renew_at = 0.0
     assert len(second.tick()) == 2
+
+
+def test_what_sqlite_has_in_its_log_comes_into_the_file(app: Flask, tmp_path: Path) -> None:
+    """So that no commit does it while a visitor waits."""
+    if db.engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL does it by itself")
+    data = app.extensions["settings"].data
+
+    def in_the_file() -> int:
+        """Without the log beside it."""
+        alone = shutil.copy(data / "helpdesk.db", tmp_path / "alone.db")
+        with closing(sqlite3.connect(alone)) as database:
+            found: int = database.execute("select count(*) from outbox").fetchone()[0]
+            return found
+
+    with unit_of_work() as work:
+        for number in range(3000):
+            work.enqueue("surveys", "x", {"text": "x" * 2000, "number": number}, run_at=work.now + timedelta(hours=1))
+    assert in_the_file() == 0  # more than the thousand pages after which SQLite would do it by itself
+    Clock(()).tick()
+    assert in_the_file() == 3000
 
 
 def test_every_entry_has_a_handler() -> None:
