@@ -44,6 +44,12 @@ TURN_S = 0.02
 Now = Callable[["UnitOfWork", Event], None]
 Listeners = Mapping[type[Event], tuple[tuple[Now, ...], tuple[str, ...]]]
 
+_WAITS = insert(OutboxRow.__table__)  # type: ignore[arg-type]
+_WAITS_ONCE = {
+    name: build(OutboxRow.__table__).on_conflict_do_nothing(index_elements=["dedupe"])
+    for name, build in (("postgresql", pg_insert), ("sqlite", sqlite_insert))
+}
+
 _current: ContextVar[UnitOfWork | None] = ContextVar("unit_of_work", default=None)
 
 
@@ -134,11 +140,10 @@ class UnitOfWork:
     def _write_outbox(self) -> None:
         plain = [row for row in self.outbox if row["dedupe"] is None]
         if plain:
-            self.session.execute(insert(OutboxRow), plain)
+            self.session.connection().execute(_WAITS, plain)
         unique = [row for row in self.outbox if row["dedupe"] is not None]
         if unique:
-            build = pg_insert if self.session.bind.dialect.name == "postgresql" else sqlite_insert  # type: ignore[union-attr]
-            self.session.execute(build(OutboxRow).on_conflict_do_nothing(index_elements=["dedupe"]), unique)
+            self.session.connection().execute(_WAITS_ONCE[self.session.get_bind().dialect.name], unique)
 
     def doorbells(self) -> list[realtime.Doorbell]:
         return [

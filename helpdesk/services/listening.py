@@ -23,6 +23,14 @@ IN_ROW_BYTES = 64 * 1024
 LIFE_EVERY = timedelta(seconds=30)
 
 
+_ADD = {
+    name: build(Inbound.__table__)  # type: ignore[arg-type]
+    .on_conflict_do_nothing(index_elements=["channel_id", "external_id"])
+    .returning(Inbound.__table__.c.external_id, Inbound.__table__.c.id)
+    for name, build in (("postgresql", pg_insert), ("sqlite", sqlite_insert))
+}
+
+
 def keep(raws: Iterable[Raw]) -> None:
     """Before the transaction: bodies too large for a row go to storage, durably."""
     for raw in raws:
@@ -57,11 +65,7 @@ def _insert(work: UnitOfWork, rows: list[dict[str, Any]]) -> dict[str, int]:
     """External id -> row's id of those that were not there yet; one statement for all."""
     if not rows:
         return {}
-    build = pg_insert if work.session.get_bind().dialect.name == "postgresql" else sqlite_insert
-    adding = build(Inbound).on_conflict_do_nothing(index_elements=["channel_id", "external_id"])
-    added = work.session.execute(
-        adding.returning(Inbound.external_id, Inbound.id), rows, execution_options={"render_nulls": True}
-    )
+    added = work.session.connection().execute(_ADD[work.session.get_bind().dialect.name], rows)
     return {row.external_id: row.id for row in added}
 
 
@@ -94,7 +98,10 @@ def alive(work: UnitOfWork, channel_id: int, *, event: bool = False, cursor: Map
         values["last_event_at"] = work.now
     if cursor is not None:
         values["cursor"] = dict(cursor)
-    work.session.execute(update(Channel).where(Channel.id == channel_id).values(**values))
+    channels = Channel.__table__
+    work.session.connection().execute(
+        update(channels).where(channels.c.id == channel_id).values(**values)  # type: ignore[arg-type]
+    )
 
 
 def worth_writing(last: datetime | None, failing: bool, at: datetime) -> bool:
