@@ -79,10 +79,15 @@ async function build({ strict, clean }) {
   const stamp = crypto.createHash('sha256').update(mark).digest('hex').slice(0, 8).toUpperCase();
   const manifest = { ...esm.manifest, ...iife.manifest, 'icons.svg': `icons-${hash}.svg`, 'mark.svg': `mark-${stamp}.svg` };
   const files = [...esm.files, ...iife.files, [manifest['icons.svg'], Buffer.from(icons.svg)], [manifest['mark.svg'], mark]];
-  write(files, manifest, clean ? -1 : KEEP_OLD_MS);
+  write([...files, ...packed(files)], manifest, clean ? -1 : KEEP_OLD_MS);
   report(files, icons);
   if (strict && icons.unknown.length) process.exitCode = 1;
 }
+
+/** A copy beside each file that is worth it, for browsers that ask for gzip (all do). */
+const packed = (files) => files
+  .filter(([name]) => /\.(js|css|svg)$/.test(name))
+  .map(([name, body]) => [`${name}.gz`, zlib.gzipSync(body, { level: 9 })]);
 
 function report(files, icons) {
   const kb = (bytes) => (bytes / 1024).toFixed(1);

@@ -30,6 +30,7 @@ from helpdesk.paths import STATIC, resource
 from helpdesk.services import sessions
 from helpdesk.services import settings as desk_settings
 from helpdesk.signing import Keyring, read_secrets
+from helpdesk.static_files import Application
 from helpdesk.storage import Storage
 from helpdesk.wakeups import Breaker
 
@@ -62,7 +63,7 @@ SOCKETS = ("helpdesk.inbox.sockets", "helpdesk.public.widget_sockets")
 
 def create_app(settings: Settings, *, serving: bool = False) -> Flask:
     """The application. `serving`: this process answers HTTP and sockets; others only emit through Redis."""
-    app = Flask("helpdesk", template_folder=str(resource("templates")), static_folder=str(STATIC))
+    app = Application("helpdesk", template_folder=str(resource("templates")), static_folder=str(STATIC))
     keyring = Keyring(read_secrets(settings.data, settings.secret_key))
     app.config.update(
         SECRET_KEY=keyring.derive("flask"),

@@ -29,7 +29,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "helpdesk.logs",
         "helpdesk.database",
     ),
-    ("helpdesk.extensions", "helpdesk.templating"),
+    ("helpdesk.extensions", "helpdesk.templating", "helpdesk.static_files"),
     ("helpdesk.models", "helpdesk.migrate", "helpdesk.wakeups"),
     ("helpdesk.access", "helpdesk.realtime", "helpdesk.broadcast", "helpdesk.open_sockets"),
     ("helpdesk.unit_of_work", "helpdesk.newcomers", "helpdesk.event_log"),

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from flask import Flask
 
 from tools import assets, translations
 
@@ -115,6 +116,19 @@ def test_the_inbox_and_the_widget_are_light(manifest: dict[str, str]) -> None:
     assert sum(_gzipped(manifest[name]) for name in first) + sum(map(_gzipped, shared)) <= 350_000
     if "widget-loader.js" in manifest:
         assert _gzipped(manifest["widget-loader.js"]) <= 30_000
+
+
+def test_what_was_built_is_sent_packed_to_who_takes_it(app: Flask, manifest: dict[str, str]) -> None:
+    client, address = app.test_client(), f"/static/dist/{manifest['app.css']}"
+    plain = client.get(address, buffered=True)
+    packed = client.get(address, headers={"Accept-Encoding": "gzip, br"}, buffered=True)
+    assert plain.data == (assets.DIST / manifest["app.css"]).read_bytes() == gzip.decompress(packed.data)
+    assert packed.headers["Content-Encoding"] == "gzip" and "Content-Encoding" not in plain.headers
+    assert packed.mimetype == plain.mimetype == "text/css"
+    assert "Accept-Encoding" in plain.vary and "Accept-Encoding" in packed.vary
+    assert packed.cache_control.max_age == plain.cache_control.max_age == 31536000
+    refused = client.get("/static/dist/..%2f..%2fconfig.py", headers={"Accept-Encoding": "gzip"})
+    assert refused.status_code == 404
 
 
 def test_no_foreign_rule_looks_at_the_whole_page_when_a_node_comes(manifest: dict[str, str]) -> None:
