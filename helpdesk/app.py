@@ -193,6 +193,8 @@ def is_open(endpoint: str) -> bool:
 
 def _headers(response: Response) -> Response:
     settings: Settings = _ext("settings")
+    if response.status_code == 308 and response.location:  # the router's own: a slash is missing
+        _stay_here(response)
     nonce = getattr(g, "nonce", "")
     response.headers.setdefault(
         "Content-Security-Policy",
@@ -209,6 +211,14 @@ def _headers(response: Response) -> Response:
     if request.endpoint != "static" and "Cache-Control" not in response.headers:
         response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _stay_here(response: Response) -> None:
+    """The router redirects to the scheme and host that the request claims; a path leads to where the browser is."""
+    where = response.location or ""
+    if where.startswith(request.host_url):
+        response.location = "/" + where.removeprefix(request.host_url).lstrip("/")
+        response.set_data(b"")
 
 
 def _locale() -> str:

@@ -167,6 +167,13 @@ def test_mailed_links_never_name_the_host_of_the_request(app: Any, make: Any, dr
     assert mails and all("https://desk.example/reset/" in m and "evil.example" not in m for m in mails)
 
 
+def test_a_missing_slash_leads_to_where_the_browser_is(app: Any, make: Any) -> None:
+    """Neither to a host somebody claims, nor from https to http behind a proxy that is not told of."""
+    answer = app.test_client().get("/reports?period=7d", headers={"Host": "evil.example"})
+    assert answer.status_code == 308 and answer.headers["Location"] == "/reports/?period=7d"
+    assert "evil.example" not in answer.text
+
+
 @pytest.mark.parametrize("where", [
     "https://evil.example", "//evil.example", "/\\evil.example", "\\\\evil.example", "/%09/evil.example", "\t//evil",
     "javascript:x()", "http:evil.example", "/\t/evil.example", "///evil.example",
