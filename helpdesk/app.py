@@ -35,6 +35,7 @@ from helpdesk.storage import Storage
 from helpdesk.wakeups import Breaker
 
 COOKIE = sessions.COOKIE
+LARGEST_ID = 2**31 - 1  # of PostgreSQL; a larger number in an address names nothing
 MANIFEST = STATIC / "dist" / "manifest.json"
 
 # Every blueprint: module, in the order they are registered.
@@ -303,6 +304,9 @@ def _tell_http_error(error: HTTPException) -> BaseResponse | HTTPException:
 
 def _tell_data_error(_error: DataError) -> BaseResponse:
     db.session.rollback()  # PostgreSQL reads nothing more in a transaction that failed, and the page needs its frame
+    numbers = [v for v in (request.view_args or {}).values() if isinstance(v, int)]
+    if any(n > LARGEST_ID for n in numbers):
+        return _tell_error(NotFound())
     return _tell_error(Invalid("This cannot be stored or looked for."))
 
 
