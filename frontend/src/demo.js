@@ -19,6 +19,8 @@
     if ('pollEnd' in holder.dataset) toEnd(found);
   }
 
+  document.querySelector('.hd-demo-bar nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
+
   for (const holder of document.querySelectorAll('[data-poll]')) {
     if ('pollEnd' in holder.dataset) toEnd(holder.querySelector(holder.dataset.pollPart));
     let busy = false;

@@ -68,8 +68,12 @@ document.addEventListener('click', (event) => {
   if (event.target.closest('[data-drawer-close]') || !box?.contains(event.target) || event.target.closest('a[href]')) toggleDrawer('');
 });
 
+let opener = null; // of the drawer that is open
+
 export function toggleDrawer(id) {
   const now = document.body.dataset.drawer === id ? '' : id;
+  if (now) opener = document.activeElement;
+  else if (document.getElementById(document.body.dataset.drawer ?? '')?.contains(document.activeElement)) opener?.focus(); // back to where one was
   if (now) document.body.dataset.drawer = now;
   else delete document.body.dataset.drawer;
   for (const button of $$('[data-drawer]')) button.setAttribute('aria-expanded', String(button.dataset.drawer === now));

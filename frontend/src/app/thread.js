@@ -93,6 +93,7 @@ function begin(hash = location.hash) {
   const unseen = $('#unseen');
   if (unseen && thread.scrollTop > unseen.offsetTop) thread.scrollTop = unseen.offsetTop - 8, stuck = false; // what is new is read from its beginning
   if (hash.startsWith('#m-')) goTo(hash.slice(1));
+  height = thread.clientHeight;
   sized.disconnect();
   sized.observe(thread);
   watchSeen();
@@ -147,6 +148,7 @@ let stuck = true; // the reader is at the end
 document.addEventListener('scroll', (event) => {
   if (event.target.id !== 'thread') return;
   const thread = event.target;
+  if (thread.clientHeight !== height) return; // not the reader moved it: `sized` has not been told yet
   const below = thread.scrollHeight - thread.scrollTop - thread.clientHeight;
   stuck = below < 60;
   const jump = $('[data-jump]');
@@ -161,8 +163,13 @@ function offerJump(key) {
   jump.hidden = false;
 }
 
+let height = 0; // of the conversation when it was last measured
+
 /** What is at the end stays in sight when the composer or the head takes more room. */
-const sized = new ResizeObserver(() => stick());
+const sized = new ResizeObserver(() => {
+  height = $('#thread')?.clientHeight ?? 0;
+  stick();
+});
 
 function stick() {
   const thread = $('#thread');
