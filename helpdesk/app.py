@@ -286,7 +286,7 @@ def _drawn(name: str, size: int, label: str, sprite: str) -> Markup:
 def _errors(app: Flask) -> None:
     app.register_error_handler(HelpdeskError, _tell_error)
     app.register_error_handler(HTTPException, _tell_http_error)
-    app.register_error_handler(CSRFError, lambda e: _answer(400, "This page was open too long", str(e.description)))
+    app.register_error_handler(CSRFError, _tell_expired)
     app.register_error_handler(OperationalError, lambda e: _tell_error(Unavailable()))
     # The last net under strange input: a number longer than any id, a text the database cannot hold (NUL).
     app.register_error_handler(OverflowError, lambda e: _tell_error(NotFound()))
@@ -300,6 +300,13 @@ def _tell_http_error(error: HTTPException) -> BaseResponse | HTTPException:
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         answer.headers["Allow"] = ", ".join(sorted(error.valid_methods))
     return answer
+
+
+def _tell_expired(error: CSRFError) -> BaseResponse:
+    """Checked before anybody is looked up: the page that says so is still in its reader's language, with their frame."""
+    if "nonce" not in g:
+        _who()
+    return _answer(400, "This page was open too long", str(error.description) if wants_json() else "")
 
 
 def _tell_data_error(_error: DataError) -> BaseResponse:
