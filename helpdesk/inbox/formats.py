@@ -185,7 +185,7 @@ def headline(subject: str, preview: str) -> tuple[str, str]:
     if not words or not preview.startswith(words):
         return subject, preview
     found = _SENTENCE.fullmatch(preview)
-    return (found[1], found[2]) if found else (preview, "")
+    return (found[1].rstrip(":"), found[2]) if found else (preview, "")
 
 
 def duration(seconds: int | str) -> str:
