@@ -110,7 +110,7 @@ def sla_state(due_at: datetime | None, soon_at: datetime | None, at: datetime | 
 def sla_words(due_at: datetime, at: datetime | None = None) -> str:
     left = (due_at - (at or datetime.now(UTC))).total_seconds()
     if left <= 0:
-        return gettext("late by %(time)s", time=span(left))
+        return gettext("late by %(time)s", time=span(max(60, -left)))
     return gettext("%(time)s left", time=span(left + 59))
 
 

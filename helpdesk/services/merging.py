@@ -87,7 +87,7 @@ def _word(session: Session, customer: Customer, name: str) -> str:
     value = getattr(customer, name)
     row = {"organization_id": Organization, "preferred_channel_id": Channel}.get(name)
     if name == "locale":
-        return {"vi": "Tiếng Việt", "en": "English"}.get(value, value)
+        return str({"vi": "Tiếng Việt", "en": "English"}.get(value, value))
     return str(session.get_one(row, value).name if row is not None else value)  # type: ignore[attr-defined]
 
 

@@ -26,7 +26,7 @@ function promise(chip, now) {
   const use = chip.querySelector('use');
   if (use) use.setAttribute('href', use.getAttribute('href').replace(/#.*/, late ? '#alert-triangle' : '#clock'));
   const text = chip.querySelector('[data-left]');
-  if (text) text.textContent = late ? word('late', { time: span(due - now) }) : word('left', { time: span(due - now + 59_000) });
+  if (text) text.textContent = late ? word('late', { time: span(Math.max(MINUTE, now - due)) }) : word('left', { time: span(due - now + 59_000) });
 }
 
 export function tick() {
