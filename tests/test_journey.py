@@ -17,6 +17,7 @@ from email.message import EmailMessage
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from random import randrange
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ import requests
 from tests.conftest import POSTGRESQL, missing
 from tests.processes.running import Running, set_up, until
 from tests.servers import Missing
-from tests.servers.browser import chromium
+from tests.servers.browser import WAIT_MS, chromium
 from tests.servers.dovecot import Dovecot
 from tests.servers.smtp_sink import SmtpSink
 from tests.servers.telegram import TOKEN, FakeTelegram
@@ -38,12 +39,9 @@ pytestmark = [
     pytest.mark.timeout(600),
 ]
 
-# Less than the 15 s after which a page would notice by itself that it is behind: a doorbell must have rung.
-LIVE_MS = 12_000
-WAIT_MS = 45_000  # a busy machine is no reason to fail
+HEARS = "document.addEventListener('hd:bell', () => { window.bells = (window.bells ?? 0) + 1; });"
 PASSWORD = "a long enough password 1"
 SHOP = "shop@doigio.example"
-LAN = "lan.anh@hoaban.example"
 SETTINGS = {
     "survey.csat.delay_minutes": "0",
     "survey.quiet_from": "0",
@@ -68,12 +66,14 @@ class World:
     def signed_in(self, email: str) -> Any:
         context = self.browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB")
         context.set_default_timeout(WAIT_MS)
+        context.add_init_script(HEARS)
         page = context.new_page()
         page.goto(self.desk.url + "/login")
         page.get_by_label("Email").fill(email)
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Sign in").click()
         page.wait_for_url(lambda url: "/login" not in url)
+        page.wait_for_function("() => window.hdLive?.connected")
         return page
 
 
@@ -169,12 +169,17 @@ class _shop:
 
 
 def arrives_live(page: Any, words: str) -> None:
-    """The new ticket appears by itself on the open page; then it is opened."""
+    """A doorbell rings, and the new ticket appears by itself on the open page; then it is opened."""
     row = page.get_by_role("list", name="Tickets").get_by_role("listitem").filter(has_text=words).first
-    offer = page.get_by_role("button", name=re.compile(r"\d+ new"))
-    row.or_(offer).first.wait_for(timeout=LIVE_MS)
-    if not row.is_visible():
-        offer.click()
+    page.wait_for_function("() => window.bells > 0")
+
+    def shown() -> bool:
+        page.evaluate(
+            "() => document.querySelector('[data-newer]:not([hidden])')?.click()"
+        )  # while it is read: offered
+        return bool(row.is_visible())
+
+    until(shown, what="the new ticket")
     row.get_by_role("link").click()
     page.get_by_role("region", name="Conversation").get_by_text(words).first.wait_for()
 
@@ -190,7 +195,13 @@ def answers_and_solves(page: Any, words: str) -> None:
 def is_rated(page: Any, score: str) -> None:
     """The answer stands in the conversation. Its card is looked for: the form that asks says "Very good" as well."""
     card = page.get_by_role("region", name="Conversation").get_by_role("article", name="Survey answer")
-    card.get_by_role("img", name=score).wait_for(timeout=WAIT_MS)
+    card.get_by_role("img", name=score).wait_for()
+
+
+@pytest.fixture
+def tag() -> str:
+    """Part of all names and words of one attempt, so that a second one in the same world meets nothing of the first."""
+    return f"n{randrange(10**5, 10**6)}"
 
 
 def report_shows(world: World, comment: str) -> None:
@@ -214,28 +225,29 @@ def rates_on_page(url: str, score_label: str, comment: str) -> None:
 # --- the four journeys ---------------------------------------------------------------------------------------
 
 
-def test_by_email(world: World) -> None:
+def test_by_email(world: World, tag: str) -> None:
+    lan = f"lan.{tag}@hoaban.example"
     agent = world.signed_in("agent@doigio.example")
     mail = EmailMessage()
-    mail["From"], mail["To"] = f"Nguyễn Lan Anh <{LAN}>", SHOP
-    mail["Subject"], mail["Message-ID"] = "Teapot lid arrived cracked", "<lid-1@hoaban.example>"
-    mail.set_content("Hello, the lid of order DG-20418 arrived cracked.\n")
+    mail["From"], mail["To"] = f"Nguyễn Lan Anh <{lan}>", SHOP
+    mail["Subject"], mail["Message-ID"] = f"Teapot lid {tag} arrived cracked", f"<lid-1.{tag}@hoaban.example>"
+    mail.set_content(f"Hello, the lid of order {tag} arrived cracked.\n")
     world.dovecot.deliver(mail.as_bytes(), user=SHOP)
-    arrives_live(agent, "arrived cracked")
+    arrives_live(agent, f"{tag} arrived cracked")
     answers_and_solves(agent, "We are sorry. A new lid leaves tomorrow.")
-    answer = world.sink.wait_for(LAN, 1)[0].message
-    assert answer["In-Reply-To"] == "<lid-1@hoaban.example>"
+    answer = world.sink.wait_for(lan, 1)[0].message
+    assert answer["In-Reply-To"] == f"<lid-1.{tag}@hoaban.example>"
     assert "A new lid leaves tomorrow" in answer.get_body(("plain",)).get_content()
-    survey = world.sink.wait_for(LAN, 2)[1].message
+    survey = world.sink.wait_for(lan, 2)[1].message
     assert survey["Auto-Submitted"].startswith("auto-")
     link = re.search(r"https?://\S+/s/[\w-]+", survey.get_body(("plain",)).get_content())
     assert link
-    rates_on_page(link[0], "Very good", "Quick and kind by mail")
-    agent.get_by_text("Quick and kind by mail").first.wait_for(timeout=WAIT_MS)
-    report_shows(world, "Quick and kind by mail")
+    rates_on_page(link[0], "Very good", f"Quick and kind by mail, {tag}")
+    agent.get_by_text(f"Quick and kind by mail, {tag}").first.wait_for()
+    report_shows(world, f"Quick and kind by mail, {tag}")
     again = EmailMessage()
-    again["From"], again["To"], again["Subject"] = LAN, SHOP, "Something else"
-    again["In-Reply-To"], again["Message-ID"] = answer["Message-ID"], "<lid-2@hoaban.example>"
+    again["From"], again["To"], again["Subject"] = lan, SHOP, "Something else"
+    again["In-Reply-To"], again["Message-ID"] = answer["Message-ID"], f"<lid-2.{tag}@hoaban.example>"
     again.set_content("The second lid is cracked as well, please call me.\n")
     world.dovecot.deliver(again.as_bytes(), user=SHOP)
     conversation = agent.get_by_role("region", name="Conversation")
@@ -243,20 +255,22 @@ def test_by_email(world: World) -> None:
     agent.context.close()
 
 
-def test_by_widget(world: World) -> None:
+def test_by_widget(world: World, tag: str) -> None:
     agent = world.signed_in("agent@doigio.example")
-    visitor = world.browser.new_context(viewport={"width": 1200, "height": 800}, locale="en-GB").new_page()
+    context = world.browser.new_context(viewport={"width": 1200, "height": 800}, locale="en-GB")
+    context.set_default_timeout(WAIT_MS)
+    visitor = context.new_page()
     visitor.goto(world.shop_url)
     visitor.get_by_role("button", name="Open chat").click()
     frame = visitor.frame_locator("iframe").first
     _begin_chat(frame)
-    frame.get_by_role("textbox", name="Message").fill("Do you ship bowls to Singapore?")
+    frame.get_by_role("textbox", name="Message").fill(f"Do you ship bowls to Singapore, {tag}?")
     frame.get_by_role("button", name="Send").click()
-    arrives_live(agent, "ship bowls to Singapore")
+    arrives_live(agent, f"ship bowls to Singapore, {tag}")
     answers_and_solves(agent, "Yes, in five days.")
-    frame.get_by_text("Yes, in five days.").wait_for(timeout=WAIT_MS)
+    frame.get_by_text("Yes, in five days.").wait_for()
     rating = frame.get_by_role("group", name="Rate this conversation")
-    rating.wait_for(timeout=WAIT_MS)
+    rating.wait_for()
     rating.get_by_role("radio", name="Good", exact=True).or_(
         rating.get_by_role("button", name="Good", exact=True)
     ).first.click()
@@ -274,46 +288,47 @@ def _begin_chat(frame: Any) -> None:
     """The panel may open on its home page first."""
     start = frame.get_by_role("button", name=re.compile("Write to us|Send us a message|New conversation|Start", re.I))
     box = frame.get_by_role("textbox", name="Message")
-    box.or_(start).first.wait_for(timeout=WAIT_MS)
+    box.or_(start).first.wait_for()
     if not box.is_visible():
         start.first.click()
         box.wait_for()
 
 
-def test_by_telegram(world: World) -> None:
+def test_by_telegram(world: World, tag: str) -> None:
+    thang = 77_000_000 + int(tag[1:])
     agent = world.signed_in("agent@doigio.example")
-    world.telegram.says("Shop ơi", user=77001, name="Đức Thắng")
-    world.telegram.says("Hoàn tiền đơn DG-20377 giúp mình", user=77001, name="Đức Thắng")
-    arrives_live(agent, "Hoàn tiền đơn DG-20377")
+    world.telegram.says("Shop ơi", user=thang, name="Đức Thắng")
+    world.telegram.says(f"Hoàn tiền đơn {tag} giúp mình", user=thang, name="Đức Thắng")
+    arrives_live(agent, f"Hoàn tiền đơn {tag}")
     answers_and_solves(agent, "Đã hoàn tiền rồi ạ.")
-    sent = lambda: [c for c in world.telegram.sent(77001) if "Đã hoàn tiền" in str(c.params)]  # noqa: E731
+    sent = lambda: [c for c in world.telegram.sent(thang) if "Đã hoàn tiền" in str(c.params)]  # noqa: E731
     until(sent, what="the answer on Telegram")
     survey = until(
-        lambda: [c for c in world.telegram.sent(77001) if "inline_keyboard" in str(c.params)], what="the survey"
+        lambda: [c for c in world.telegram.sent(thang) if "inline_keyboard" in str(c.params)], what="the survey"
     )
     data = re.findall(r'"callback_data":\s*"([^"]+)"', str(survey[0].params["reply_markup"]).replace("'", '"'))
     assert len(data) == 5
     poor = next(d for d in data if d.endswith(":2"))
-    world.telegram.taps(poor, user=77001)
+    world.telegram.taps(poor, user=thang)
     is_rated(agent, "2 of 5, Poor")
     agent.context.close()
 
 
-def test_by_phone(world: World) -> None:
+def test_by_phone(world: World, tag: str) -> None:
     """A call is logged from anywhere; without another way to reach the customer, the agent asks for the rating."""
     agent = world.signed_in("agent@doigio.example")
     agent.goto(world.desk.url + "/new/call")
-    agent.get_by_label(re.compile("^(Phone )?[Nn]umber")).first.fill("0912 345 678")
+    agent.get_by_label(re.compile("^(Phone )?[Nn]umber")).first.fill(f"0912 {tag[1:4]} {tag[4:]}")
     agent.get_by_label(re.compile("Notes|What was said", re.I)).first.fill("Asked for the opening hours on Sunday")
     agent.get_by_role("button", name=re.compile("^(Log call|Save call|Save)$")).first.click()
     conversation = agent.get_by_role("region", name="Conversation")
     conversation.get_by_text("Asked for the opening hours on Sunday").first.wait_for()
-    agent.get_by_role("region", name="Customer").get_by_text("+84 912 345 678").or_(
-        agent.get_by_role("region", name="Customer").get_by_text("+84912345678")
+    agent.get_by_role("region", name="Customer").get_by_text(f"+84 912 {tag[1:4]} {tag[4:]}").or_(
+        agent.get_by_role("region", name="Customer").get_by_text(f"+84912{tag[1:]}")
     ).first.wait_for()
     agent.get_by_role("button", name="Solve").first.click()
     asking = agent.get_by_role("group", name=re.compile("Ask|rating", re.I))
-    asking.first.wait_for(timeout=WAIT_MS)
+    asking.first.wait_for()
     asking.first.get_by_text("Very good").click()
     asking.first.get_by_role("button").last.click()
     is_rated(agent, "5 of 5, Very good")
@@ -328,5 +343,5 @@ def test_one_profile_holds_every_channel(world: World) -> None:
         supervisor.get_by_role("link", name=re.compile(name)).first.wait_for()
     supervisor.goto(world.desk.url + "/reports/csat")
     supervisor.get_by_text("Quick and kind by mail").first.wait_for()
-    supervisor.get_by_text(re.compile("^4 answers")).first.wait_for()
+    supervisor.get_by_text(re.compile(r"^([4-9]|\d\d) answers")).first.wait_for()
     supervisor.context.close()

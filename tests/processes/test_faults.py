@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -20,6 +21,7 @@ from helpdesk.app import create_app
 from helpdesk.config import Network, Settings
 from helpdesk.extensions import db
 from helpdesk.models import Channel, Delivery, Inbound, Message, OutboxRow, Ticket
+from helpdesk.services import channels
 from helpdesk.unit_of_work import unit_of_work
 from tests.processes.running import COMMAND, Running, alive, environment, helpdesk, set_up, until
 from tests.servers.telegram import TOKEN, FakeTelegram
@@ -30,13 +32,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.processes]
 LOOPBACK = "[network]\nallow_private = ['127.0.0.0/8']\n"
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Path:
-    (tmp_path / "config.toml").write_text(LOOPBACK)
-    return tmp_path
-
-
-def add_bot(place: Path, bot: FakeTelegram) -> None:
+@pytest.fixture(scope="module")
+def desk_with_a_bot(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a desk, made once: a start of the command costs more than most of what follows."""
+    place = tmp_path_factory.mktemp("faults")
+    (place / "config.toml").write_text(LOOPBACK)
     add = (
         "channel",
         "add",
@@ -44,7 +44,7 @@ def add_bot(place: Path, bot: FakeTelegram) -> None:
         "--name",
         "Bot",
         "--set",
-        f"api_base={bot.url}",
+        "api_base=http://127.0.0.1:9",
         "--set",
         "token=env:BOT_TOKEN",
     )
@@ -55,6 +55,18 @@ def add_bot(place: Path, bot: FakeTelegram) -> None:
         HELPDESK_CONFIG=str(place / "config.toml"),
         BOT_TOKEN=TOKEN,
     )
+    return place
+
+
+@pytest.fixture
+def place(desk_with_a_bot: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(desk_with_a_bot, tmp_path, dirs_exist_ok=True))
+
+
+def add_bot(place: Path, bot: FakeTelegram) -> None:
+    """Its bot is at this Telegram."""
+    with inside(place), unit_of_work() as work:
+        channels.update(work, work.session.scalars(select(Channel)).one(), {"api_base": bot.url})
 
 
 @contextmanager
@@ -162,7 +174,7 @@ def test_a_worker_killed_between_claim_and_record(place: Path, failpoint: str, s
 def arrive(app: Flask) -> int:
     """A customer's message, taken in here, so that only the delivery is left to workers."""
     from connectors.contract import Address, InboundMessage
-    from helpdesk.services import channels, intake
+    from helpdesk.services import intake
 
     with unit_of_work(actor="customer") as work:
         channel = work.session.scalars(select(Channel)).one()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -10,20 +11,25 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.processes.running import COMMAND, environment, helpdesk, until
+from tests.processes.running import COMMAND, environment, helpdesk, set_up, until
 from tests.servers.valkey import Valkey
 
 pytestmark = pytest.mark.processes
 
 
-@pytest.fixture
-def real(tmp_path: Path) -> Path:
-    data = tmp_path / "data"
-    made = helpdesk(
-        "init", "--admin-email", "an@desk.example", "--admin-password-stdin", data=data, stdin="a good long password\n"
+@pytest.fixture(scope="module")
+def initialised(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    data = tmp_path_factory.mktemp("real") / "data"
+    set_up(
+        (("init", "--admin-email", "an@desk.example", "--admin-password-stdin"), "a good long password\n"), data=data
     )
-    assert made.returncode == 0, made.stderr
     return data
+
+
+@pytest.fixture
+def real(initialised: Path, tmp_path: Path) -> Path:
+    """The folder of a real desk, one's own copy."""
+    return Path(shutil.copytree(initialised, tmp_path / "data"))
 
 
 def test_up_refuses_a_demos_folder(real: Path) -> None:

@@ -33,7 +33,7 @@ from helpdesk.extensions import db
 from helpdesk.models import Inbound, Message, OutboxRow, Ticket
 from helpdesk.unit_of_work import unit_of_work
 from tests.processes import running
-from tests.processes.running import Running, alive, helpdesk
+from tests.processes.running import Running, alive, set_up
 from tests.servers.dovecot import Dovecot
 
 ADDRESS = "support@example.com"
@@ -106,15 +106,12 @@ def _mail(number: int, dice: random.Random) -> bytes:
 
 
 def _prepare(folder: Path, dovecot: Dovecot, config: dict[str, str]) -> None:
-    made = helpdesk("init", "--admin-email", "an@desk.example", "--admin-password-stdin", data=folder / "data",
-                    stdin="a good long password\n", **config)  # fmt: skip
-    assert made.returncode == 0, made.stderr
     settings = {"address": ADDRESS, "imap_host": "127.0.0.1", "imap_port": dovecot.port, "imap_security": "none",
                 "imap_user": dovecot.user, "import_from": "all"}  # fmt: skip
     given = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
-    made = helpdesk("channel", "add", "email", "--name", "Support", *given, "--secret-stdin", "imap_password",
-                    data=folder / "data", stdin=f"{dovecot.password}\n", **config)  # fmt: skip
-    assert made.returncode == 0, made.stderr
+    set_up((("init", "--admin-email", "an@desk.example", "--admin-password-stdin"), "a good long password\n"),
+           (("channel", "add", "email", "--name", "Support", *given, "--secret-stdin", "imap_password"),
+            f"{dovecot.password}\n"), data=folder / "data", **config)  # fmt: skip
 
 
 def _wait_for(desk: Running, names: tuple[str, ...]) -> None:
