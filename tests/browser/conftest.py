@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, Page, expect
+from sqlalchemy import func, select
 
 from helpdesk.app import COOKIE
-from helpdesk.models import Agent
+from helpdesk.extensions import db
+from helpdesk.models import Agent, Message, ReadMark
 from helpdesk.services import sessions
 from helpdesk.unit_of_work import unit_of_work
 from tests.conftest import missing
@@ -19,6 +21,13 @@ from tests.servers import Missing
 from tests.servers.browser import DESKTOP, WAIT_MS, chromium
 
 expect.set_options(timeout=WAIT_MS)
+
+
+def has_read(agent: Agent) -> bool:
+    """Has the agent everything that was said in view for a second, so that it counts as seen?"""
+    db.session.rollback()
+    read = db.session.scalar(select(ReadMark.seq).where(ReadMark.agent_id == agent.id)) or 0
+    return read >= (db.session.scalar(select(func.max(Message.seq))) or 0)
 
 
 @pytest.fixture(scope="module")

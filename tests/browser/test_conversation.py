@@ -18,6 +18,8 @@ from helpdesk.extensions import db
 from helpdesk.models import AgentSession, Message, Ticket
 from helpdesk.services import sessions
 from helpdesk.unit_of_work import unit_of_work
+from tests.browser.conftest import has_read
+from tests.processes.running import until
 from tests.servers.browser import assert_accessible
 
 SignIn = Callable[..., Page]
@@ -163,7 +165,7 @@ def test_who_was_signed_out_goes_on_where_they_were(shop: Any, sign_in: SignIn, 
     expect(bar).to_be_hidden()
     expect(log(linh).get_by_text("Are you there?")).to_be_visible()
     expect(box).to_have_value("Half a sentence and more, typed while signed out")
-    linh.wait_for_timeout(1100)  # what was in view for a second counts as seen
+    until(lambda: has_read(shop.linh), what="a look of a second at what is new")
     linh.get_by_role("button", name="Send", exact=True).click()
     expect(log(linh).get_by_text("typed while signed out")).to_be_visible()
 

@@ -12,8 +12,9 @@ from sqlalchemy import func, select
 
 from connectors.contract import Address
 from helpdesk.extensions import db
-from helpdesk.models import Agent, Macro, Message, ReadMark, Ticket
+from helpdesk.models import Macro, Message, Ticket
 from helpdesk.unit_of_work import unit_of_work
+from tests.browser.conftest import has_read
 from tests.processes.running import until
 from tests.servers.browser import PHONE, assert_accessible
 
@@ -39,13 +40,6 @@ def shop(make: Any) -> Any:
 def ticket(number: int = 1001) -> Ticket:
     db.session.rollback()
     return db.session.scalars(select(Ticket).where(Ticket.number == number)).one()
-
-
-def has_read(agent: Agent) -> bool:
-    """Everything that was said."""
-    db.session.rollback()
-    read = db.session.scalar(select(ReadMark.seq).where(ReadMark.agent_id == agent.id)) or 0
-    return read >= (db.session.scalar(select(func.max(Message.seq))) or 0)
 
 
 def rows(page: Page) -> Any:

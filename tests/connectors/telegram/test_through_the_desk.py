@@ -43,7 +43,7 @@ class Desk:
         door.start()
         try:
             self.bot_api.wait_for(lambda: len(self.bot_api.called("getUpdates")) and not self.bot_api.updates)
-            until = time.monotonic() + 10
+            until = time.monotonic() + 60
             while self.count(Inbound) < stored and time.monotonic() < until:
                 time.sleep(0.02)
         finally:
