@@ -31,6 +31,7 @@ RETRY_S = 2.0
 class DrainWorker(SimpleWorker):
     """RQ's worker, for one queue, without a thread for remote commands, and quick to come back to a returned Redis."""
 
+    draining = False
     exponential_backoff_factor = 1.5
     max_connection_wait_time = 5.0
 
@@ -48,15 +49,27 @@ class DrainWorker(SimpleWorker):
             together.lrem(queue.intermediate_queue_key, 1, job.id)
             together.delete(job.key)
             together.execute()
+        self.draining = True
         try:
             job.func(*job.args)
         except Exception:  # the job boundary: what it left undone stays in the outbox
             log.exception("drain broke job=%s", job.description)
+        finally:
+            self.draining = False
+
+    def _install_signal_handlers(self) -> None:
+        super()._install_signal_handlers()
+        self._stop_requested = bool(
+            import_module("workers.stop").asked.is_set()
+        )  # asked a moment ago: nobody asks twice
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
-        """Let the drain that runs end early, too."""
+        """Let the drain that runs end early, too. RQ leaves by an exception, from wherever the signal found it: not out
+        of a drain, which finishes what it has in hand, and not in vain where somebody catches it."""
         import_module("workers.stop").asked.set()
-        super().request_stop(signum, frame)
+        self._stop_requested = True
+        if not self.draining:
+            super().request_stop(signum, frame)
 
     def procline(self, message: str) -> None:
         """Process titles stay as they are."""

@@ -50,8 +50,6 @@ from connectors.contract import (
 )
 from tests.connectors.kits import CANARY, KITS, Kit
 
-pytestmark = pytest.mark.processes
-
 KINDS = sorted(set(registry.kinds()) & set(KITS))
 INBOUND = (
     InboundMessage, InboundBounce, InboundRating, InboundReport, InboundReach, InboundRemoval, InboundCall, InboundMoved

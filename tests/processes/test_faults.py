@@ -24,6 +24,7 @@ from helpdesk.models import Channel, Delivery, Inbound, Message, OutboxRow, Tick
 from helpdesk.services import channels
 from helpdesk.unit_of_work import unit_of_work
 from tests.processes.running import COMMAND, Running, alive, environment, helpdesk, set_up, until
+from tests.servers.machine import PATIENCE_S
 from tests.servers.telegram import TOKEN, FakeTelegram
 from tests.servers.valkey import Valkey
 
@@ -160,7 +161,11 @@ def test_a_worker_killed_between_claim_and_record(place: Path, failpoint: str, s
             ticket = arrive(app)
             answer(ticket, "we are here")
             first = work_once(place, valkey, HELPDESK_FAILPOINT=failpoint)
-            assert first.wait(60) == -signal.SIGKILL
+            try:
+                assert first.wait(PATIENCE_S) == -signal.SIGKILL
+            finally:
+                first.kill()
+                first.wait()
             expire_leases()
             second = work_once(place, valkey)
             try:
@@ -168,7 +173,7 @@ def test_a_worker_killed_between_claim_and_record(place: Path, failpoint: str, s
                 assert [call.params["text"] for call in bot.sent()] == ["we are here"] * said
             finally:
                 second.terminate()
-                assert second.wait(60) == 0
+                assert second.wait(PATIENCE_S) == 0
 
 
 def arrive(app: Flask) -> int:
