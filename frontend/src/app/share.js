@@ -28,6 +28,7 @@ export function paintShare(option, replying) {
 document.addEventListener('toggle', async (event) => {
   if (event.target !== menu() || !menu().open) return;
   const box = $('.hd-menu', menu());
+  box.replaceChildren(); // what was offered last time is not clicked while the new menu comes
   const html = await fragment(`/tickets/${$('#composer').dataset.number}/share?channel=${$('[data-via]').value.split(':')[0]}`);
   if (html === null) return;
   box.innerHTML = html;
