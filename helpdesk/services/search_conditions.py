@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, false, func, select, true
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, FromClause, and_, exists, false, func, join, select, true
+from sqlalchemy.orm import Session, aliased
 
 from helpdesk import access
 from helpdesk.access import Viewer
@@ -32,6 +32,7 @@ from helpdesk.services.search_query import Query, understand
 
 FEW = 1000  # customers or tickets that are worth being listed; more of them are looked at as they come
 HIDDEN = ("spam", "trash")  # found only by in:spam, in:trash
+_Said = aliased(Message)
 _STRICT = ("status:", "in:", "priority:", "has:", "is:")  # what cannot be understood finds nothing
 
 
@@ -95,11 +96,8 @@ def _from(session: Session, person: str) -> ColumnElement[bool]:
 def _written_to(address: str) -> ColumnElement[bool]:
     """An address a message of ours went to; its beginning is enough."""
     wanted = address.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return _said(
-        Delivery.message_id == Message.id,
-        Recipient.delivery_id == Delivery.id,
-        func.lower(Recipient.address).like(f"{wanted}%", escape="\\"),
-    )
+    sent = join(_Said, Delivery, Delivery.message_id == _Said.id).join(Recipient, Recipient.delivery_id == Delivery.id)
+    return _said(func.lower(Recipient.address).like(f"{wanted}%", escape="\\"), of=sent)
 
 
 def _assigned(session: Session, viewer: Viewer, name: str) -> ColumnElement[bool]:
@@ -118,16 +116,18 @@ def _of_team(session: Session, name: str) -> ColumnElement[bool]:
     return Ticket.team_id.in_([t.id for t in teams if name in fold(t.name)])
 
 
-def _said(*terms: Any) -> ColumnElement[bool]:
-    """Any message of the ticket, not the one that has the words."""
-    return exists().where(Message.ticket_id == Ticket.id, *terms).correlate(Ticket)
+def _said(*terms: Any, of: FromClause | None = None) -> ColumnElement[bool]:
+    """Any message of the ticket, not only the one that has the words; `of`: what it is joined with."""
+    return exists().select_from(_Said if of is None else of).where(_Said.ticket_id == Ticket.id, *terms)
 
 
 _HAS: dict[str, Callable[[], ColumnElement[bool]]] = {
-    "attachment": lambda: _said(Attachment.message_id == Message.id),
-    "picture": lambda: _said(Attachment.message_id == Message.id, Attachment.picture == true()),
-    "call": lambda: _said(Message.kind == "call"),
-    "note": lambda: _said(Message.kind == "note"),
+    "attachment": lambda: _said(of=join(_Said, Attachment, Attachment.message_id == _Said.id)),
+    "picture": lambda: _said(
+        Attachment.picture == true(), of=join(_Said, Attachment, Attachment.message_id == _Said.id)
+    ),
+    "call": lambda: _said(_Said.kind == "call"),
+    "note": lambda: _said(_Said.kind == "note"),
     "rating": lambda: exists().where(Response.ticket_id == Ticket.id),
 }
 _IS: dict[str, Callable[[Viewer], ColumnElement[bool]]] = {

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Select, String, bindparam, literal_column, select
+from sqlalchemy import ColumnElement, Integer, Select, String, bindparam, literal_column, select, text, true
 from sqlalchemy.orm import Session
 
 from helpdesk import access, blocks
@@ -18,6 +18,7 @@ from helpdesk.services.search_conditions import HIDDEN, few_tickets, ticket_cond
 from helpdesk.services.search_index import asked_in, index_of, matches, newest_message, on_sqlite
 from helpdesk.services.search_query import Query
 
+MORE = 4  # where many of the newest are of one ticket, so many times more are read at once, and so on
 WIDER = 8  # where the newest block did not fill a page, so many times more blocks are looked into, and so on
 
 Found = tuple[int, int]  # ticket, message
@@ -48,6 +49,8 @@ def _matching(
     statement = _statement(session, sqlite, viewer, query)
     if statement is None:
         return
+    if not sqlite:
+        rows(session, _ALONE)
     before = before_id if before_id is not None else newest_message(session) + 1
     wide = 1 if before % blocks.SIZE > blocks.SIZE // 2 else 2  # the newest block may hold next to nothing yet
     while before > 1:
@@ -65,9 +68,13 @@ def _matching(
         if some:
             yield some
         if len(some) == size:
-            before = some[-1].id
+            before, size = some[-1].id, size * MORE
         else:
             before, wide = oldest * blocks.SIZE, wide * WIDER
+
+
+# Helpers are called for by numbers of rows that a planner can only guess here, and cost more than all the rest.
+_ALONE = text("SET LOCAL max_parallel_workers_per_gather = 0")
 
 
 # --- the statement -------------------------------------------------------------------------------------------
@@ -101,34 +108,42 @@ def _asking(
 ) -> Select[int, int]:
     """The index leads: its rows come newest first, and no more of them are looked up than fill the page.
 
-    A planner that began with the tickets would ask the index again for each message. `few` tickets are told to the index
-    by their messages, so that a common word is not looked up in every other ticket.
+    A planner that began with the tickets would ask the index again for each message, one that believed in many matches
+    would read all messages. `few` tickets are told to the index by their messages, so that a common word is not looked
+    up in every other ticket.
     """
     index, key = index_of(sqlite, "message_search")
-    words = matches(sqlite, "message_search", bindparam("words", type_=String))
-    older = key < bindparam("before", type_=Integer)
-    if sqlite:  # a `+` forbids the planner another order
-        message: ColumnElement[int] = literal_column("+message_search.rowid")
-        ticket: ColumnElement[int] = literal_column("+messages.ticket_id")
-        inside = [words, older, *([message.in_(_messages_of(few))] if few is not None else [])]
-        statement = _joined(index, message, ticket).where(*inside)
-    else:  # an OFFSET does
-        inside = [words, older, *([key.in_(_messages_of(few))] if few is not None else [])]
-        found = select(key).where(*inside).order_by(key.desc()).offset(literal_column("0")).subquery("found")
-        key = found.c.id
-        statement = _joined(found, key, Message.ticket_id)
-    if not sees_all:
-        statement = statement.where(access.SEEN)
-    return statement.where(*conditions).order_by(key.desc()).limit(bindparam("size", type_=Integer))
+    inside = [
+        matches(sqlite, "message_search", bindparam("words", type_=String)),
+        key < bindparam("before", type_=Integer),
+    ]
+    allowed = [*conditions, *([] if sees_all else [access.SEEN])]
+    return _on_sqlite(index, key, inside, allowed, few) if sqlite else _on_postgresql(key, inside, allowed, few)
 
 
-def _joined(source: Any, message: Any, ticket: Any) -> Select[int, int]:
-    return (
-        select(Message.ticket_id, Message.id)
-        .select_from(source)
-        .join(Message, Message.id == message)
-        .join(Ticket, Ticket.id == ticket)
-    )
+def _on_sqlite(
+    index: Any, key: Any, inside: list[Any], allowed: list[Any], few: Sequence[int] | None
+) -> Select[int, int]:
+    """A `+` forbids the planner another order."""
+    message: ColumnElement[int] = literal_column("+message_search.rowid")
+    ticket: ColumnElement[int] = literal_column("+messages.ticket_id")
+    if few is not None:
+        inside = [*inside, message.in_(_messages_of(few))]
+    joined = select(Message.ticket_id, Message.id).select_from(index).join(Message, Message.id == message)
+    found = joined.join(Ticket, Ticket.id == ticket).where(*inside, *allowed)
+    return found.order_by(key.desc()).limit(bindparam("size", type_=Integer))
+
+
+def _on_postgresql(key: Any, inside: list[Any], allowed: list[Any], few: Sequence[int] | None) -> Select[int, int]:
+    """An OFFSET does, and LATERAL has each message looked up by itself."""
+    none: ColumnElement[int] = literal_column("0")
+    if few is not None:
+        inside = [*inside, key.in_(_messages_of(few))]
+    index = select(key).where(*inside).order_by(key.desc()).offset(none).subquery("found")
+    one = select(Message.ticket_id).join(Ticket, Ticket.id == Message.ticket_id).where(Message.id == index.c.id)
+    said = one.where(*allowed).offset(none).lateral("said")
+    found = select(said.c.ticket_id, index.c.id).select_from(index).join(said, true())
+    return found.order_by(index.c.id.desc()).limit(bindparam("size", type_=Integer))
 
 
 def _messages_of(tickets: Sequence[int]) -> Select[int]:

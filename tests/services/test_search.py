@@ -313,6 +313,14 @@ def test_marks_keep_every_letter_of_the_original() -> None:
     assert len(piece) < 200
 
 
+def test_long_and_repeated_words_are_understood() -> None:
+    assert understand("gi hàng gi").phrases == (("hang",), ("gi",)), "the last is the one that is begun"
+    assert understand("Hoa\u0300n tie\u0302\u0300n").phrases == understand("hoàn tiền").phrases
+    quoted = understand('"' + " ".join(f"w{n}" for n in range(40)) + '"').phrases
+    assert len(quoted) == 1 and len(quoted[0]) == 24, "as much of it as is looked for"
+    assert understand("😀 !!").empty and not understand("#1004").empty
+
+
 @pytest.mark.only("sqlite")
 def test_no_base_table_is_read_from_end_to_end(make: Any, boss: Any, app: Any) -> None:
     """EXPLAIN on SQLite, also for an agent of one team."""
