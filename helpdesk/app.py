@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import secrets
 import time
 from datetime import timedelta
@@ -22,7 +23,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from helpdesk import logs, problem_words, templating, unit_of_work, wakeups
 from helpdesk.broadcast import Broadcast
 from helpdesk.config import Settings
-from helpdesk.database import engine_options, prepare_reader
+from helpdesk.database import engine_options, prepare_reader, refusal
 from helpdesk.errors import HelpdeskError, Invalid, NotFound, Unavailable
 from helpdesk.extensions import babel, csrf, db, limiter, socketio
 from helpdesk.listeners import LISTENERS
@@ -34,6 +35,7 @@ from helpdesk.static_files import Application
 from helpdesk.storage import Storage
 from helpdesk.wakeups import Breaker
 
+log = logging.getLogger(__name__)
 COOKIE = sessions.COOKIE
 LARGEST_ID = 2**31 - 1  # of PostgreSQL; a larger number in an address names nothing
 MANIFEST = STATIC / "dist" / "manifest.json"
@@ -287,7 +289,7 @@ def _errors(app: Flask) -> None:
     app.register_error_handler(HelpdeskError, _tell_error)
     app.register_error_handler(HTTPException, _tell_http_error)
     app.register_error_handler(CSRFError, _tell_expired)
-    app.register_error_handler(OperationalError, lambda e: _tell_error(Unavailable()))
+    app.register_error_handler(OperationalError, _tell_away)
     # The last net under strange input: a number longer than any id, a text the database cannot hold (NUL).
     app.register_error_handler(OverflowError, lambda e: _tell_error(NotFound()))
     app.register_error_handler(DataError, _tell_data_error)
@@ -309,6 +311,14 @@ def _tell_expired(error: CSRFError) -> BaseResponse:
     return _answer(400, "This page was open too long", str(error.description) if wants_json() else "")
 
 
+def _tell_away(error: OperationalError) -> BaseResponse:
+    """A full disk, a lock held too long, a server that is away: who runs the desk reads which, the caller waits."""
+    log.error("the database refused: %s", refusal(error))
+    answer = _tell_error(Unavailable())
+    answer.headers["Retry-After"] = "10"
+    return answer
+
+
 def _tell_data_error(_error: DataError) -> BaseResponse:
     db.session.rollback()  # PostgreSQL reads nothing more in a transaction that failed, and the page needs its frame
     numbers = [v for v in (request.view_args or {}).values() if isinstance(v, int)]
@@ -323,7 +333,7 @@ def _tell_error(error: HelpdeskError) -> BaseResponse:
 
 
 def wants_json() -> bool:
-    return request.path.startswith(("/api/", "/hooks/")) or (
+    return request.path.startswith(("/api/", "/hooks/", "/widget/")) or (
         request.accept_mimetypes["application/json"] > request.accept_mimetypes["text/html"]
     )
 

@@ -197,3 +197,9 @@ class WriteLock:
 
 def _open(path: Path | str) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def refusal(error: Exception) -> str:
+    """Why the database did not do it, in its own words; never the statement, which holds what people wrote."""
+    told = str(getattr(error, "orig", None) or "").strip().splitlines()
+    return told[0] if told else type(error).__name__

@@ -17,7 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from helpdesk import wakeups
-from helpdesk.database import tidy
+from helpdesk.database import refusal, tidy
 from helpdesk.errors import Unavailable
 from helpdesk.extensions import db
 from helpdesk.models import OutboxRow, now
@@ -56,7 +56,7 @@ class Clock:
                     wakeups.wake(drain)
             return written
         except (SQLAlchemyError, Unavailable, OSError) as error:
-            log.warning("the clock waits for the database error=%s", type(error).__name__)
+            log.warning("the clock waits for the database error=%s", refusal(error))
             return []
         finally:
             db.session.remove()

@@ -15,6 +15,7 @@ from typing import Any
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
+from helpdesk.database import refusal
 from helpdesk.errors import Unavailable
 from helpdesk.extensions import db
 from helpdesk.services import leases
@@ -108,6 +109,6 @@ class Heartbeat:
             with unit_of_work(lasting=False) as work:
                 leases.beat(work, self.name, ttl_s, self.detail)
         except (Unavailable, SQLAlchemyError, OSError) as error:
-            log.warning("no sign of life could be written error=%s", type(error).__name__)
+            log.warning("no sign of life could be written error=%s", refusal(error))
         finally:
             db.session.remove()

@@ -14,6 +14,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image
 from sqlalchemy import func, select
+from sqlalchemy.exc import OperationalError
 
 from helpdesk import access
 from helpdesk.app import COOKIE, create_app
@@ -30,6 +31,7 @@ from helpdesk.models import (
     Ticket,
     VisitorSession,
 )
+from helpdesk.public import widget_visitor
 from helpdesk.services import replies, surveys, tickets
 from helpdesk.services import settings as desk_settings
 from helpdesk.unit_of_work import unit_of_work
@@ -633,3 +635,19 @@ def test_nobody_rates_for_another(app: Flask, visitor: Visitor, channel: Channel
     other.say("hello hello")
     assert other.ask("POST", "/rating", json={"message": card["id"], "score": 1}).status_code == 404
     assert surveys.answers(db.session, [int(card["id"])]) == {}
+
+
+def test_a_full_disk_acknowledges_nothing_and_the_log_says_why(
+    app: Flask, visitor: Visitor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: Any) -> None:
+        raise OperationalError("INSERT INTO messages", {"text": "canary-7"}, Exception("database or disk is full"))
+
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    with monkeypatch.context() as patched:
+        patched.setattr(widget_visitor.chats, "say", full)
+        refused = visitor.say("Hello?", "browser-again")
+    assert refused.status_code == 503 and refused.mimetype == "application/problem+json"
+    assert refused.headers["Retry-After"] and "disk" not in refused.text
+    assert "database or disk is full" in caplog.text and "canary-7" not in caplog.text
+    assert visitor.say("Hello?", "browser-again").status_code == 201
