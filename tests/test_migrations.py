@@ -67,3 +67,50 @@ def test_migrations_carry_their_own_schema() -> None:
     """A migration that asks the models of today would change when they do."""
     for path in (Path(__file__).parent.parent / "migrations" / "versions").glob("*.py"):
         assert "helpdesk" not in path.read_text(encoding="utf-8"), path.name
+
+
+def test_what_was_indexed_is_found_in_its_block_after_the_upgrade(engine: Any) -> None:
+    """0010 makes the index of messages again: nothing more, nothing less, and back."""
+    upgrade(engine, "0009")
+    sqlite = engine.dialect.name == "sqlite"
+    with engine.begin() as connection:
+        if sqlite:
+            for table in ("customers", "tickets"):
+                _row(connection, table, {"id": 1, "customer_id": 1})
+            for id_ in (5, 20_000, 20_001):
+                _row(connection, "messages", {"id": id_, "ticket_id": 1, "text": "hoàn tiền, hoàn"})
+            connection.exec_driver_sql(
+                "INSERT INTO message_search(rowid, terms) SELECT id, hd_terms(subject, text) FROM messages WHERE id < 20001"
+            )
+        else:
+            document = "'hoan':1,3 'tien':2"
+            for id_ in (5, 20_000):
+                connection.exec_driver_sql("INSERT INTO message_search VALUES (%s, %s::tsvector)", (id_, document))
+    upgrade(engine)
+    assert _found(engine, ["000hoan", "000tien"]) == [5]
+    assert _found(engine, ["001tien", "001hoan"]) == [20_000]
+    assert _found(engine, ["hoan"]) == []
+    downgrade(engine, "0009")
+    assert _found(engine, ["hoan", "tien"]) == [5, 20_000]
+
+
+def _row(connection: Any, table: str, given: dict[str, Any]) -> None:
+    """A row with plain values where a column must not be null."""
+    columns = {c[1]: c for c in connection.exec_driver_sql(f"PRAGMA table_info({table})")}
+    values = {
+        n: 0 if "INT" in c[2] or "BOOL" in c[2] else "{}" if "JSON" in c[2] else "" for n, c in columns.items() if c[3]
+    }
+    values |= {n: v for n, v in given.items() if n in columns}
+    marks = ", ".join("?" * len(values))
+    statement = f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})"  # noqa: S608 - our own names
+    connection.exec_driver_sql(statement, tuple(values.values()))
+
+
+def _found(engine: Any, words: list[str]) -> list[int]:
+    """Messages that have the words one after the other."""
+    with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            asked = "SELECT rowid FROM message_search WHERE message_search MATCH ? ORDER BY rowid"
+            return list(connection.exec_driver_sql(asked, (f'"{" ".join(words)}"',)).scalars())
+        asked = "SELECT id FROM message_search WHERE document @@ %s::tsquery ORDER BY id"
+        return list(connection.exec_driver_sql(asked, (" <-> ".join(words),)).scalars())
