@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 MESSAGES, GAP_S = 150, 1 / 30
 PAINTED, PAINT_GAP_S = 60, 1.0  # between two messages the page grows quiet again, as it does between people
-CHROMIUM = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
+CHROMIUM = tuple(
+    f"/usr/bin/{name}" for name in ("chromium", "chromium-headless-shell", "chromium-browser", "google-chrome")
+)
 
 # Note when the words of message n stand in the conversation, after the frame that shows them.
 WATCH = """() => {
