@@ -68,6 +68,7 @@ SENTENCES = (
     N_("The customer rated."),
     N_("The customer rated %(score)s of 5."),
     N_("The customer is blocked."),
+    N_("The customer is not blocked any more."),
     N_("The sender is on the list of blocked senders."),
     N_("An agent forwarded it; the ticket is the original sender's."),
     N_("They answered first."),

@@ -21,8 +21,9 @@ MAX_BYTES = 40 * 1024 * 1024
 
 @bp.post("/tickets/<int:number>/block")
 def block_sender(number: int) -> BaseResponse:
-    """What this customer writes goes to Spam from now on; so does this ticket."""
-    on_ticket(number, lambda work, t: blocking.block(work, g.viewer, t))
+    """What this customer writes goes to Spam from now on; so does this ticket. `block=0` takes it back."""
+    deed = blocking.unblock if request.form.get("block") == "0" else blocking.block
+    on_ticket(number, lambda work, t: deed(work, g.viewer, t))
     return done(number)
 
 

@@ -178,6 +178,7 @@ def _words(_locale: str) -> dict[str, str]:
         "moved_spam": gettext("Marked as spam"),
         "moved_inbox": gettext("Back in the inbox"),
         "snoozed": gettext("Snoozed"),
+        "sender_blocked": gettext("Sender blocked, marked as spam"),
         "choose_assignee": gettext("Assign to… (type a part of the name)"),
         "choose_team": gettext("Give to team…"),
         "choose_priority": gettext("Priority…"),

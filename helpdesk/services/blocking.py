@@ -46,3 +46,15 @@ def block(work: UnitOfWork, viewer: Viewer, ticket: Ticket) -> Customer:
     if ticket.shelf not in ("spam", "trash", "merged"):
         tickets.move(work, viewer, ticket, "spam", reason="The customer is blocked.")
     return customer
+
+
+def unblock(work: UnitOfWork, viewer: Viewer, ticket: Ticket) -> Customer:
+    """Taken back: they may write again, and this ticket is in the inbox."""
+    from helpdesk.services import customers
+
+    require_write(viewer)
+    customer = work.session.get_one(Customer, ticket.customer_id)
+    customers.set_blocked(work, viewer, customer.id, False)
+    if ticket.shelf == "spam":
+        tickets.move(work, viewer, ticket, "inbox", reason="The customer is not blocked any more.")
+    return customer

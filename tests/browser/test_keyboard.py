@@ -11,8 +11,8 @@ from playwright.sync_api import Page, expect
 
 from connectors.contract import Address
 from helpdesk.extensions import db
-from helpdesk.models import Agent, Ticket
-from helpdesk.services import tickets
+from helpdesk.models import Agent, Customer, Ticket
+from helpdesk.services import fields, tickets
 from helpdesk.unit_of_work import unit_of_work
 from tests.processes.running import until
 from tests.servers.browser import PHONE, assert_accessible
@@ -145,6 +145,33 @@ def test_undo_goes_back_through_everything_newest_first(shop: Any, sign_in: Sign
     expect(linh.get_by_role("combobox", name="Priority")).to_have_value("normal")
     linh.keyboard.press("z")
     expect(heading(linh, ASKED[0])).to_be_visible()
+
+
+def test_blocking_links_and_fields_are_taken_back(shop: Any, make: Any, sign_in: SignIn) -> None:
+    admin = make.viewer("admin")
+    with unit_of_work(actor=admin.actor) as work:
+        fields.save(work, admin, None, {"name": "Order number", "kind": "text"})
+    linh = sign_in(shop.linh, "/tickets/1001")
+    panel = linh.get_by_role("region", name="Customer")
+    panel.get_by_role("textbox", name="Order number").fill("DG-1")
+    linh.keyboard.press("Tab")
+    until(lambda: list(ticket(1001).custom.values()) == ["DG-1"], what="the field saved")
+    panel.get_by_text("Link a ticket…").click()
+    panel.get_by_role("textbox", name="Number of the other ticket").fill("1002")
+    linh.keyboard.press("Enter")
+    expect(panel.get_by_role("link", name=re.compile("#1002"))).to_be_visible()
+    linh.get_by_label("More actions").click()
+    linh.get_by_role("button", name="Block this sender").click()
+    expect(linh.get_by_text("#1001 Sender blocked, marked as spam")).to_be_visible()
+    linh.keyboard.press("z")
+    expect(linh.get_by_text("This ticket is in spam.")).to_have_count(0)
+    until(lambda: ticket(1001).shelf == "open", what="back in the inbox")
+    db.session.rollback()
+    assert db.session.get_one(Customer, ticket(1001).customer_id).blocked_at is None
+    linh.keyboard.press("z")
+    expect(panel.get_by_role("link", name=re.compile("#1002"))).to_have_count(0)
+    linh.keyboard.press("z")
+    expect(panel.get_by_role("textbox", name="Order number")).to_have_value("")
 
 
 def test_back_and_forward_show_the_list_and_the_ticket_they_name(shop: Any, sign_in: SignIn) -> None:

@@ -116,6 +116,7 @@ const TOLD = {
   status: (value) => $(`#ticket-head option[value="${value}"]`)?.textContent,
   move: (value) => word(`moved_${value}`),
   snooze: (value) => value && word('snoozed'),
+  block: () => word('sender_blocked'),
 };
 
 /** A change of a ticket that `z` undoes by posting what was before. */
@@ -153,7 +154,7 @@ document.addEventListener('click', async (event) => {
   if (button) {
     const name = button.dataset.act;
     const shelf = $('#ticket')?.dataset.shelf;
-    const was = { status: $('#ticket')?.dataset.status, move: ['spam', 'trash'].includes(shelf) ? shelf : 'inbox', snooze: $('[data-snooze]')?.dataset.snooze ?? '', follow: button.dataset.value === '1' ? '0' : '1' };
+    const was = { status: $('#ticket')?.dataset.status, move: ['spam', 'trash'].includes(shelf) ? shelf : 'inbox', snooze: $('[data-snooze]')?.dataset.snooze ?? '', follow: button.dataset.value === '1' ? '0' : '1', block: '0' };
     return void act(name, button.dataset.value, was[name]);
   }
   const poster = event.target.closest('[data-post]');
