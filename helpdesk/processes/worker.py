@@ -43,7 +43,7 @@ class DrainWorker(SimpleWorker):
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         """A job is a hint and nothing else: it is forgotten before it is followed. RQ's own way writes down how each job
-        goes, in ten questions to the queue, while a mail waits to be taken in."""
+        goes, eighteen times to the queue and back where this is once, while a mail waits to be taken in."""
         with self.connection.pipeline() as together:
             self.heartbeat(self.get_heartbeat_ttl(job), pipeline=together)
             together.lrem(queue.intermediate_queue_key, 1, job.id)
