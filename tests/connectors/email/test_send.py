@@ -255,3 +255,12 @@ def test_the_address_that_answers_a_ticket():
 def test_a_password_with_vietnamese_letters_is_refused_in_words(sink: SmtpSink):
     with pytest.raises(PermanentFailure, match="ASCII"):
         channel(sink.port, smtp_user="agent", smtp_password="mật khẩu").send(outbound())
+
+
+@pytest.mark.parametrize(("locale", "said"), [("en", "See your requests"), ("vi", "Xem các yêu cầu của bạn")])
+def test_the_link_to_one_s_own_requests_stands_below_the_words(sink: SmtpSink, locale: str, said: str):
+    url = "https://desk.example/p/1-2-3-abc"
+    channel(sink.port).send(outbound(requests_url=url, locale=locale))
+    message = sink.wait(1)[0].message
+    assert f"{said}: {url}" in message.get_body(("plain",)).get_content()
+    assert f'<a href="{url}">{said}</a>' in message.get_body(("html",)).get_content()
