@@ -72,13 +72,10 @@ def set_enabled(work: UnitOfWork, channel: Channel, enabled: bool) -> None:
 
 def _alone(session: Session, channel: Channel) -> None:
     """A bot, a page or a number is read by one channel: two would take each other's messages. Raises Invalid."""
-    scope = connector_of(channel, session).identity_scope
-    for other in every(session) if scope and channel.enabled else []:
-        if (
-            other.id != channel.id
-            and other.kind == channel.kind
-            and connector_of(other, session).identity_scope == scope
-        ):
+    scope = connector_of(channel, session).identity_scope if channel.enabled else ""
+    alike = (Channel.kind == channel.kind, Channel.id != channel.id, Channel.enabled, Channel.archived_at.is_(None))
+    for other in session.scalars(select(Channel).where(*alike)) if scope else ():
+        if connector_of(other, session).identity_scope == scope:
             raise Invalid(gettext("The channel %(name)s is connected to this account already.", name=other.name))
 
 
