@@ -41,11 +41,14 @@ def shop(make: Any) -> Any:
             with unit_of_work() as work:
                 first = work.session.scalars(select(Message)).one()
                 wanted = {c.name: getattr(first, c.name) for c in Message.__table__.columns if c.name != "id"}
+                first.seq -= count - 1  # each has its own number, the newest that of the event there is
                 for i in range(1, count):
                     at = first.created_at + timedelta(seconds=i)
                     work.session.add(
                         Message(
-                            **{**wanted, "text": f"line {i}", "created_at": at, "inbound_id": None, "external_id": None}
+                            **wanted
+                            | {"text": f"line {i}", "seq": first.seq + i, "created_at": at}
+                            | {"inbound_id": None, "external_id": None}
                         )
                     )
                 work.session.get_one(Ticket, first.ticket_id).message_count = count
