@@ -23,6 +23,7 @@ from helpdesk.extensions import socketio
 GRACE_S = 4  # a request under way may take so long when the process is asked to stop
 KEEPALIVE_S = 15
 BACKLOG = 512
+GEVENT_CONNECTIONS = 10_000  # open pages hold one each; gunicorn's own limit is 1,000
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -123,6 +124,7 @@ def _become_gunicorn(settings: Settings, opened: socket.socket) -> None:
     }
     command = [sys.executable, "-m", "gunicorn", "--worker-class", "gevent", "--workers", "1", "--bind", f"fd://{fd}"]
     command += ["--no-control-socket", "--graceful-timeout", str(GRACE_S), "--log-level", "warning"]
+    command += ["--worker-connections", str(GEVENT_CONNECTIONS)]
     os.execve(sys.executable, [*command, "helpdesk.processes.web:application()"], environment)  # noqa: S606
 
 
