@@ -314,7 +314,9 @@ class Chat {
 
   file(token) {
     if (!this.urls.has(token)) {
-      this.urls.set(token, this.api.ask(`/files/${encodeURIComponent(token)}`, { blob: true }).then((blob) => URL.createObjectURL(blob)));
+      const url = this.api.ask(`/files/${encodeURIComponent(token)}`, { blob: true }).then((blob) => URL.createObjectURL(blob));
+      url.catch(() => this.urls.delete(token)); // what failed is asked for again
+      this.urls.set(token, url);
     }
     return this.urls.get(token);
   }

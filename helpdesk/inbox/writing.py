@@ -155,5 +155,6 @@ def save_draft(number: int) -> BaseResponse:
     with unit_of_work(actor=g.viewer.actor) as work:
         ticket = access.ticket_by_number(work.session, g.viewer, number)
         kind, text, html = form.get("kind", "reply"), form.get("text", ""), form.get("html", "")
+        ticket = drafts.place(work.session, g.viewer, ticket, kind)
         drafts.save(work, g.viewer, ticket, kind, text, html, data, form.get("client_msg_id", "")[:100])
     return done(number)

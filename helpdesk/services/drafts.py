@@ -7,11 +7,13 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from helpdesk import access
 from helpdesk.access import Viewer
 from helpdesk.errors import Invalid
 from helpdesk.events import DraftChanged
 from helpdesk.models import Attachment, Draft, HeldReply, Message, Ticket
 from helpdesk.services import markup
+from helpdesk.services.threading import follow_merges
 from helpdesk.unit_of_work import UnitOfWork
 
 KINDS = ("reply", "note")
@@ -85,6 +87,14 @@ def begin_again(
     save(work, viewer, ticket, "reply", text, html, data)
     work.session.flush()
     return find(work.session, viewer, ticket.id, "reply")
+
+
+def place(session: Session, viewer: Viewer, ticket: Ticket, kind: str) -> Ticket:
+    """Where a draft belongs that came when its ticket had gone into another one, which its page did not know yet."""
+    target = follow_merges(session, ticket)
+    if target is None or target.id == ticket.id or not access.may_open(session, viewer, target):
+        return ticket
+    return ticket if find(session, viewer, target.id, kind) is not None else target
 
 
 def move(session: Session, source_id: int, target_id: int) -> None:

@@ -438,6 +438,7 @@ def test_pictures_and_files_go_both_ways(shop: Shop, person: Any, tmp_path: Path
     visitor.say("It came like this")
     shown = visitor.chat.get_by_role("button", name="Picture vỡ.png").locator("img")
     expect(shown).to_have_attribute("src", re.compile("^blob:"))
+    expect(visitor.chat.get_by_text("Sent", exact=True)).to_be_visible()  # until then the line is made anew
     with visitor.page.expect_download() as download:
         visitor.chat.get_by_role("button", name="Download hóa đơn.txt").click()
     assert Path(download.value.path()).read_text() == "1 ấm men ngọc"

@@ -161,6 +161,16 @@ def test_drafts_are_kept_replaced_and_forgotten(client: Any) -> None:
     assert db.session.scalar(select(func.count(Draft.id))) == 0
 
 
+def test_a_draft_that_comes_after_a_merge_goes_along(client: Any, make: Any, channel: Any) -> None:
+    make.inbound(channel, "The same matter", sender=Address("widget", "v-2", name="An"))
+    assert client.post("/tickets/1001/merge", data={"number": "1002"}, headers=FETCH).status_code == 200
+    post(client, "draft", kind="reply", text="Half a sentence")
+    post(client, "draft", kind="reply", text="Of before")  # there is one at the other ticket, which is newer
+    db.session.rollback()
+    where = select(Ticket.number, Draft.text).join(Ticket, Ticket.id == Draft.ticket_id).order_by(Ticket.number)
+    assert db.session.execute(where).all() == [(1001, "Of before"), (1002, "Half a sentence")]
+
+
 def test_bulk_does_what_it_may(client: Any, make: Any, channel: Any) -> None:
     make.inbound(channel, "Another", sender=Address("widget", "v-2", name="An"))
     make.inbound(channel, "Hidden", sender=Address("widget", "v-3", name="Bình"))

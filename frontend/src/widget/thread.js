@@ -107,7 +107,10 @@ export class Thread {
     const name = h('span', {}, file.filename);
     const size = h('small', {}, sizeOf(file.size_bytes, lang));
     const save = async () => h('a', { href: await this.acts.file(file.token), download: file.filename }).click();
-    return h('button.w-file', { type: 'button', 'aria-label': s.download(file.filename), onclick: () => save().catch(() => {}) }, icon('file'), name, size);
+    const failed = () => {
+      size.textContent = s.missing;
+    };
+    return h('button.w-file', { type: 'button', 'aria-label': s.download(file.filename), onclick: () => save().catch(failed) }, icon('file'), name, size);
   }
 
   picture(file) {
