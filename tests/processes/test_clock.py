@@ -115,10 +115,9 @@ def test_another_takes_over_at_once_from_a_clock_that_ended(app: Flask) -> None:
     assert len(second.tick()) == 2
 
 
+@pytest.mark.only("sqlite")
 def test_what_sqlite_has_in_its_log_comes_into_the_file(app: Flask, tmp_path: Path) -> None:
     """So that no commit does it while a visitor waits."""
-    if db.engine.dialect.name != "sqlite":
-        pytest.skip("PostgreSQL does it by itself")
     data = app.extensions["settings"].data
 
     def in_the_file() -> int:
