@@ -42,6 +42,8 @@ class Connector:
     untried: ClassVar[bool] = False
     # Whole sentences its errors consist of, so that they can be said in the reader's language.
     sentences: ClassVar[tuple[str, ...]] = ()
+    # What it writes itself where nobody wrote anything, whole, for the same reason.
+    writes: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, config: ChannelConfig) -> None:
         self.config = config

@@ -120,6 +120,7 @@ PARTS = (
     N_("%(n)s minutes"),
     N_("%(n)s minute"),
 )
+WRITTEN = (N_("A message that could not be read"),)  # services/intake.py
 _NAME = re.compile(r"%\\\((\w+)\\\)s|%\((\w+)\)s")
 # What may stand for a name: numbers are digits, a length of time its two parts, anything else any text.
 _SHAPES = {"number": r"\d+", "score": r"\d+", "days": r"\d+", "n": r"\d+", "minutes": r"\d+ minutes?"}
@@ -139,6 +140,20 @@ def why(reason: str) -> str:
     """A stored reason in the language of the page."""
     locale = str(get_locale() or "en")
     return reason if locale == "en" or not reason else _said(reason, locale)
+
+
+def ours(text: str) -> str:
+    """A subject or text that we wrote because nobody wrote any (a call without notes), in the language of the page."""
+    return str(gettext(text)) if written_by_us(text) else text
+
+
+def written_by_us(text: str) -> bool:
+    return text in _written()
+
+
+@cache
+def _written() -> frozenset[str]:
+    return frozenset(WRITTEN).union(*(kind.writes for kind in registry.kinds().values()))
 
 
 @lru_cache(maxsize=4096)

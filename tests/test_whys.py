@@ -11,7 +11,8 @@ from flask import Flask
 from flask_babel import force_locale
 
 from connectors import registry
-from helpdesk.whys import known, why
+from helpdesk.services.intake import NO_SUBJECT
+from helpdesk.whys import known, ours, why
 
 SERVICES = Path(__file__).resolve().parent.parent / "helpdesk" / "services"
 # Told to whoever looks into what came in or was left out; never stored beside a ticket or its messages.
@@ -141,3 +142,14 @@ def test_the_words_of_a_server_stay_behind_ours(app: Flask) -> None:
 def test_what_was_odd_about_a_mail_is_said_in_vietnamese(odd: str, words: str, app: Flask) -> None:
     with app.test_request_context(), force_locale("vi"):
         assert why(odd) == words
+
+
+def test_what_we_wrote_where_nobody_did_is_said_in_vietnamese(app: Flask) -> None:
+    written = [NO_SUBJECT, *(text for kind in registry.kinds().values() for text in kind.writes)]
+    assert len(written) > 10
+    with app.test_request_context(), force_locale("vi"):
+        assert [text for text in written if ours(text) == text] == []
+        assert ours("They called: missed") == "Khách gọi đến: nhỡ"
+        assert ours("The customer wrote.") == "The customer wrote."  # somebody's own words stay as they are
+    with app.test_request_context(), force_locale("en"):
+        assert [ours(text) for text in written] == written

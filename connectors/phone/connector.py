@@ -101,6 +101,8 @@ class Phone(Connector):
         ),
     )
 
+    writes = note.SUMMARIES
+
     def normalise(self, value: str) -> str:
         return e164(value, self.region)
 

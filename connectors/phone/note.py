@@ -65,6 +65,9 @@ def summary(direction: str, outcome: str) -> str:
     return f"{dict(DIRECTIONS)[direction]}: {dict(OUTCOMES)[outcome].lower()}"
 
 
+SUMMARIES = tuple(summary(direction, outcome) for direction, _ in DIRECTIONS for outcome, _ in OUTCOMES)
+
+
 def _choice(form: Mapping[str, Any], field: str, choices: tuple[tuple[str, str], ...], default: str) -> str:
     value = str(form.get(field) or default)
     if value not in dict(choices):

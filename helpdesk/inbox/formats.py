@@ -21,7 +21,7 @@ from flask_babel import (
 from markupsafe import Markup, escape
 
 from connectors import registry
-from helpdesk.whys import why
+from helpdesk.whys import ours, why, written_by_us
 from helpdesk.words import LINK_WORDS, PRIORITY_WORDS, SCORE_WORDS, STATUS_WORDS, TARGET_WORDS, span
 
 _CHANNEL_WORDS = {
@@ -181,6 +181,8 @@ _SENTENCE = re.compile(r"(.{6,80}?[.?!…:])\s+(\S.*)", re.DOTALL)
 def headline(subject: str, preview: str) -> tuple[str, str]:
     """A row's subject and the line below it. What began without a subject has its first words as one: said once, its
     first sentence is the subject and the rest stands below; without a second sentence there is nothing to stand there."""
+    if written_by_us(subject):
+        return ours(subject), "" if preview == subject else ours(preview)
     words = subject.rstrip("… ")
     if not words or not preview.startswith(words):
         return subject, preview
@@ -261,7 +263,7 @@ def has_route(endpoint: str) -> bool:
 
 _FILTERS = (
     ago, exact, clock_time, day_name, day_key, duration, file_size, initials, tint, number, span, short_date,
-    paragraphs, mentions, clean_html, why, decimal,
+    paragraphs, mentions, clean_html, why, ours, decimal,
 )  # fmt: skip
 _GLOBALS: dict[str, Any] = {
     "STATUS_WORDS": STATUS_WORDS,

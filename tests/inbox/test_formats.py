@@ -41,3 +41,9 @@ def test_decimals_have_the_sign_of_the_language(app: Flask) -> None:
         assert decimal(2) == "2.0"
         with force_locale("vi"):
             assert decimal(4.26) == "4,3"
+
+
+def test_a_row_of_a_call_without_notes_is_one_line(app: Flask) -> None:
+    with app.test_request_context(), force_locale("vi"):
+        assert headline("They called: missed", "They called: missed") == ("Khách gọi đến: nhỡ", "")
+        assert headline("They called: missed", "Gọi lại sau") == ("Khách gọi đến: nhỡ", "Gọi lại sau")
