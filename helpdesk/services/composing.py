@@ -8,7 +8,7 @@ from flask import current_app
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from connectors.contract import Address, Connector, Outbound, Rates, SurveyAsk, TemplateUse
+from connectors.contract import Address, Connector, Outbound, Rates, Shared, SurveyAsk, TemplateUse
 from helpdesk.models import Agent, Channel, Delivery, Identity, Message, Reach, Ticket
 from helpdesk.services import channels, enclosures, own_links, sharing
 from helpdesk.services import settings as desk_settings
@@ -31,14 +31,7 @@ def compose(session: Session, delivery_id: int) -> tuple[Connector, Outbound]:
     open_recipients = [r for r in delivery.recipients if r.state in ("queued", "retry")]
     signature = _signature(connector, channel, agent) if message.kind == "reply" and not message.automatic else ""
     survey = _survey(session, message)
-    text, html = message.text, message.html
-    if survey is not None and not isinstance(connector, Rates):
-        text, html = _letter(session, message, survey)
-    shared = sharing.of(message)
-    if shared is not None and shared.kind in sharing.kinds(connector):
-        text, html = sharing.apart(text, html, shared)
-    else:
-        shared = None  # the words for it are in the text
+    text, html, shared = _words(session, connector, message, survey)
     along, links = enclosures.pack(session, connector, message)
     return connector, Outbound(
         delivery_id=delivery.id,
@@ -72,6 +65,19 @@ def compose(session: Session, delivery_id: int) -> tuple[Connector, Outbound]:
         ticket_number=ticket.number,
         requests_url=own_links.offered(session, message, identity, delivery.recipients),
     )
+
+
+def _words(
+    session: Session, connector: Connector, message: Message, survey: SurveyAsk | None
+) -> tuple[str, str, Shared | None]:
+    """Text, HTML, and what goes beside them; where the channel cannot draw that, the words for it stay in the text."""
+    text, html = message.text, message.html
+    if survey is not None and not isinstance(connector, Rates):
+        text, html = _letter(session, message, survey)
+    shared = sharing.of(message)
+    if shared is None or shared.kind not in sharing.kinds(connector):
+        return text, html, None
+    return *sharing.apart(text, html, shared), shared
 
 
 def _template(message: Message) -> TemplateUse | None:

@@ -45,5 +45,8 @@ def test_what_is_under_way_is_finished_before_it_ends(valkey: Valkey) -> None:
 
 
 def test_asked_before_it_listens_it_does_not_begin(valkey: Valkey) -> None:
+    with redis.Redis.from_url(valkey.url) as connection:
+        Queue("arrivals", connection=connection, serializer=JSONSerializer).enqueue(f"{__name__}.asks_to_stop")
     stop.asked.set()
     worker._work(valkey.url, "arrivals")
+    assert finished == []
